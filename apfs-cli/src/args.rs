@@ -1,0 +1,125 @@
+//! The command line. Help, man page and completions are made from these definitions.
+
+use std::path::PathBuf;
+
+use apfs_core::Checksums;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Look into APFS disk images, without a Mac. Nothing is ever written to an image.
+#[derive(Debug, Parser)]
+#[command(name = "apfs", version, propagate_version = true, max_term_width = 110, after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  apfs info disk.img                      what is on it: partitions, volumes, snapshots
+  apfs ls -lR disk.img                    every file of every volume
+  apfs ls disk.img /Users --volume Data   one directory of one volume
+  apfs cat disk.img /etc/hosts > hosts    a file's content
+
+Exit status: 0 complete and clean; 1 finished, but something is damaged, different, locked or left out
+(said on standard error); 2 could not.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List files: names, or all metadata
+    Ls(Ls),
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Which state of which volume")]
+pub(crate) struct Common {
+    /// Disk image or device node
+    #[arg(value_name = "IMAGE", help_heading = None)]
+    pub(crate) image: PathBuf,
+
+    /// Only this volume: its name, index, UUID, or role (role:data)
+    #[arg(long, value_name = "NAME|INDEX|UUID|role:ROLE")]
+    pub(crate) volume: Option<String>,
+
+    /// The state that a snapshot keeps, by name or transaction
+    #[arg(long, value_name = "NAME|XID")]
+    pub(crate) snapshot: Option<String>,
+
+    /// An older checkpoint of the container, by transaction
+    #[arg(long, value_name = "XID")]
+    pub(crate) checkpoint: Option<u64>,
+
+    /// Only this partition, by the number that info shows
+    #[arg(long, value_name = "N")]
+    pub(crate) partition: Option<usize>,
+
+    /// Password to try on encrypted volumes; may be given several times. Other users can see it in the process list
+    #[arg(long, value_name = "PASSWORD", help_heading = "How to read")]
+    pub(crate) password: Vec<String>,
+
+    /// What to do when a stored checksum does not match
+    #[arg(long, value_enum, default_value_t, value_name = "POLICY", help_heading = "How to read")]
+    pub(crate) checksums: ChecksumPolicy,
+
+    /// Go on in spite of unknown features or a state on its way out; answers may be wrong
+    #[arg(long, help_heading = "How to read")]
+    pub(crate) force: bool,
+
+    /// Print JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// What to do when a stored checksum does not match.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum ChecksumPolicy {
+    /// Refuse the object
+    #[default]
+    Require,
+    /// Say it and go on
+    Report,
+    /// Do not look
+    Ignore,
+}
+
+impl From<ChecksumPolicy> for Checksums {
+    fn from(policy: ChecksumPolicy) -> Checksums {
+        match policy {
+            ChecksumPolicy::Require => Checksums::Require,
+            ChecksumPolicy::Report => Checksums::Report,
+            ChecksumPolicy::Ignore => Checksums::Ignore,
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  apfs ls disk.img                        the root directory of every volume
+  apfs ls -l disk.img /Users              with mode, owner, size and time
+  apfs ls -lR disk.img                    everything, full paths, fastest
+  apfs ls -R --hash --json disk.img       one JSON object a line, with SHA-256 of all content")]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// Directory or file to list
+    #[arg(value_name = "PATH", default_value = "/")]
+    pub(crate) path: String,
+
+    /// Mode, links, owner, group, size, time of last change
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) long: bool,
+
+    /// Everything below, with full paths; order is that of the disk
+    #[arg(short = 'R', long, help_heading = "Output")]
+    pub(crate) recursive: bool,
+
+    /// SHA-256 of the content of files, and of attributes with --json
+    #[arg(long, help_heading = "Output")]
+    pub(crate) hash: bool,
+
+    /// Also everything in each usable snapshot
+    #[arg(long, help_heading = "Which state of which volume")]
+    pub(crate) snapshots: bool,
+}

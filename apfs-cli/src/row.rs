@@ -1,0 +1,172 @@
+//! One entry of a listing as JSON: keys and meanings are those that the acceptance listing specifies.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use apfs_core::text::escape::Escaped;
+use apfs_core::{ExtentKind, Fs, Kind, Stat, StreamId, Timestamp};
+use serde::Serialize;
+
+use crate::digest;
+use crate::exit::Outcome;
+use crate::out::hex;
+use crate::session::Target;
+
+/// What all rows of one listing share.
+#[derive(Debug)]
+pub(crate) struct RowContext<'a> {
+    pub(crate) target: &'a Target,
+    /// Also hash contents.
+    pub(crate) hash: bool,
+}
+
+/// One entry. Keys that do not apply are absent; only `snapshot` is null.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row<'a> {
+    part: usize,
+    volume: String,
+    volume_index: usize,
+    snapshot: Option<String>,
+    path: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_raw: Option<String>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    ino: u64,
+    mode: u16,
+    uid: u32,
+    gid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nlink: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nchildren: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mtime_ns: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ctime_ns: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    btime_ns: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    atime_ns: Option<i64>,
+    bsd_flags: u32,
+    internal_flags: u64,
+    private_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rdev: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doc_id: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decmpfs_type: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extents: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hole_extents: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sparse_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    xattrs: BTreeMap<String, XattrRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct XattrRow {
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    flags: u16,
+}
+
+impl<'a> Row<'a> {
+    /// Gathers everything about an entry; what can't be read is said and left out.
+    pub(crate) fn new(
+        context: &RowContext<'_>,
+        path: &'a [u8],
+        stat: &Stat,
+        outcome: &mut Outcome,
+    ) -> Row<'a> {
+        let (target, is_file) = (context.target, stat.kind == Kind::File);
+        let view = &target.view;
+        let mut problem = |error: apfs_core::Error| outcome.problem(format!("{}: {error}", Escaped(path)));
+        let link = (stat.kind == Kind::Symlink).then(|| view.read_link(stat.id));
+        let link = link.and_then(|target| target.map_err(&mut problem).ok());
+        let sha256 = (is_file && context.hash).then(|| digest::data(view, stat));
+        let sha256 = sha256.and_then(|hash| hash.map_err(&mut problem).ok());
+        let extents = is_file.then(|| count_extents(target, stat));
+        let extents = extents.and_then(|counts| counts.map_err(&mut problem).ok());
+        let xattrs = xattrs(context, stat).map_err(&mut problem).unwrap_or_default();
+        let ns = |time: Option<Timestamp>| time.map(|time| time.0);
+        Row {
+            part: target.part,
+            volume: lossy(target.volume_name().as_bytes()).into_owned(),
+            volume_index: target.volume().slot(),
+            snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
+            path: lossy(path),
+            path_raw: std::str::from_utf8(path).is_err().then(|| hex(path)),
+            kind: stat.kind.word(),
+            ino: stat.id.0,
+            mode: stat.mode,
+            uid: stat.uid,
+            gid: stat.gid,
+            nlink: (stat.kind != Kind::Dir).then_some(stat.nlink),
+            nchildren: stat.nchildren,
+            size: is_file.then_some(stat.size),
+            mtime_ns: ns(stat.modified),
+            ctime_ns: ns(stat.changed),
+            btime_ns: ns(stat.created),
+            atime_ns: ns(stat.accessed),
+            bsd_flags: stat.bsd_flags,
+            internal_flags: stat.internal_flags,
+            private_id: stat.private_id,
+            rdev: stat.rdev,
+            doc_id: stat.document_id,
+            target: link.map(|name| lossy(name.as_bytes()).into_owned()),
+            sha256,
+            decmpfs_type: stat.compression.map(|compression| compression.kind),
+            extents: extents.map(|(all, _)| all),
+            hole_extents: extents.map(|(_, holes)| holes),
+            sparse_bytes: stat.sparse_bytes,
+            xattrs,
+        }
+    }
+}
+
+/// Text for JSON: what is not Unicode becomes U+FFFD.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// Extent records of the stored data stream, and those of them that are holes.
+fn count_extents(target: &Target, stat: &Stat) -> apfs_core::Result<(u64, u64)> {
+    let (mut all, mut holes, mut from) = (0u64, 0u64, 0u64);
+    let mut runs = Vec::new();
+    loop {
+        runs.clear();
+        target.view.extents(stat.id, &StreamId::Raw, from, &mut runs, 256)?;
+        let Some(last) = runs.last() else { return Ok((all, holes)) };
+        from = last.logical.saturating_add(last.len);
+        for run in &runs {
+            all = all.saturating_add(1);
+            holes = holes.saturating_add(u64::from(run.kind == ExtentKind::Hole));
+        }
+    }
+}
+
+fn xattrs(context: &RowContext<'_>, stat: &Stat) -> apfs_core::Result<BTreeMap<String, XattrRow>> {
+    let view = &context.target.view;
+    let mut rows = BTreeMap::new();
+    for xattr in view.xattrs(stat.id)? {
+        let sha256 = if context.hash {
+            Some(digest::stream(view, stat, &StreamId::Xattr(xattr.name.clone()), xattr.size)?)
+        } else {
+            None
+        };
+        let row = XattrRow { size: xattr.size, sha256, flags: xattr.flags };
+        rows.insert(lossy(xattr.name.as_bytes()).into_owned(), row);
+    }
+    Ok(rows)
+}

@@ -1,0 +1,223 @@
+//! An APFS container: one checkpoint of it, and the way to its volumes.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::btree::{Physical, Resolve, Tree};
+use super::checkpoint::{Checkpoint, Ephemeral, EphemeralObjects, Rejected, Ring, first_superblock};
+use super::omap::{Omap, Virtual};
+use super::raw::object::{OBJ_EPHEMERAL, OBJ_PHYSICAL};
+use super::store::Store;
+use super::superblock::Superblock;
+use super::tree_kind::TreeKind;
+use crate::base::error::{Error, Result};
+use crate::base::ids::{BlockSize, Oid, Uuid, Xid};
+use crate::base::limits::Limits;
+use crate::base::report::{Checksums, Observer};
+use crate::io::read_at::ReadAt;
+
+/// How a container is opened.
+#[derive(Clone, Default)]
+pub struct ContainerOptions {
+    /// Ceilings against hostile images.
+    pub limits: Limits,
+    /// What to do when a checksum does not match.
+    pub checksums: Checksums,
+    /// Receives findings that do not stop the work.
+    pub observer: Option<Arc<dyn Observer>>,
+    /// Open this checkpoint instead of the newest.
+    pub checkpoint: Option<Xid>,
+    /// Go on in spite of features that this version does not know. Answers may be wrong.
+    pub force: bool,
+}
+
+impl fmt::Debug for ContainerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContainerOptions")
+            .field("limits", &self.limits)
+            .field("checksums", &self.checksums)
+            .field("observer", &self.observer.is_some())
+            .field("checkpoint", &self.checkpoint)
+            .field("force", &self.force)
+            .finish()
+    }
+}
+
+/// An APFS container at one checkpoint. Cheap to clone and shared between threads.
+///
+/// ```
+/// # fn main() -> apfs_core::Result<()> {
+/// # let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/demo.img");
+/// # let device = std::sync::Arc::new(apfs_core::io::file::FileDevice::open(sample)?);
+/// use apfs_core::apfs::{Container, ContainerOptions};
+///
+/// let container = Container::open(device, ContainerOptions::default())?;
+/// for (slot, volume) in container.volumes() {
+///     println!("{slot}: {}", volume?.name());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Container {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<Store>,
+    checkpoint: Arc<Checkpoint>,
+    omap: Arc<Omap>,
+    ephemeral: Result<EphemeralObjects>,
+    rejected: Vec<Rejected>,
+    checkpoints: Vec<Superblock>,
+    force: bool,
+}
+
+impl Container {
+    /// Opens the container that fills a device, at its newest whole checkpoint.
+    ///
+    /// # Errors
+    /// `Corrupt` if there is no usable checkpoint, `Unsupported` for features that this version does not know,
+    /// `NotFound` if the wanted checkpoint is not there.
+    pub fn open(device: Arc<dyn ReadAt>, options: ContainerOptions) -> Result<Container> {
+        let ContainerOptions { limits, checksums, observer, checkpoint, force } = options;
+        let device_len = device.len();
+        let policy = |superblock: &Superblock| {
+            let size = superblock.block_size();
+            Store::new(
+                device.clone(),
+                size,
+                superblock.block_count(),
+                limits.clone(),
+                checksums,
+                observer.clone(),
+            )
+        };
+        let (start, skipped) = first_superblock(
+            &|offset, buf| device.read_exact_at(offset, buf),
+            device_len,
+            &|bytes, superblock| policy(superblock).checksum(bytes, superblock.place("o_cksum")),
+        )?;
+        start.check_features(force)?;
+        let store = Arc::new(policy(&start));
+        let mut ring = Ring::read(store.clone(), &start)?;
+        ring.rejected.extend(skipped);
+        let (checkpoint, omap) = ring.choose(checkpoint)?;
+        checkpoint.superblock().check_features(force)?;
+        let rejected = core::mem::take(&mut ring.rejected);
+        for passed in &rejected {
+            if let Some(finding) = passed.reason.corrupt() {
+                store.report(finding);
+            }
+        }
+        let checkpoints = core::mem::take(&mut ring.candidates);
+        let inner = Inner {
+            store,
+            checkpoint: Arc::new(checkpoint),
+            omap: Arc::new(omap),
+            ephemeral: ring.into_ephemeral(),
+            rejected,
+            checkpoints,
+            force,
+        };
+        Ok(Container { inner: Arc::new(inner) })
+    }
+
+    /// The checkpoint that this is.
+    #[must_use]
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.inner.checkpoint
+    }
+
+    /// Superblock of the checkpoint.
+    #[must_use]
+    pub fn superblock(&self) -> &Superblock {
+        self.inner.checkpoint.superblock()
+    }
+
+    /// Superblocks of all checkpoints in the ring that are sound by themselves, newest first.
+    #[must_use]
+    pub fn checkpoints(&self) -> &[Superblock] {
+        &self.inner.checkpoints
+    }
+
+    /// Checkpoints and superblocks that were passed over, with the reason.
+    #[must_use]
+    pub fn rejected(&self) -> &[Rejected] {
+        &self.inner.rejected
+    }
+
+    /// Id of the container.
+    #[must_use]
+    pub fn uuid(&self) -> Uuid {
+        self.superblock().uuid()
+    }
+
+    /// Transaction of the checkpoint.
+    #[must_use]
+    pub fn xid(&self) -> Xid {
+        self.superblock().xid()
+    }
+
+    /// Bytes in a block.
+    #[must_use]
+    pub fn block_size(&self) -> BlockSize {
+        self.inner.store.block_size()
+    }
+
+    /// Ceilings that it was opened with.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.inner.store.limits()
+    }
+
+    /// The container's object map, which leads to the volume superblocks.
+    #[must_use]
+    pub fn omap(&self) -> &Omap {
+        &self.inner.omap
+    }
+
+    /// An ephemeral object of the checkpoint (space manager, reaper, ...), read and checked now.
+    ///
+    /// # Errors
+    /// `Corrupt` if there is no such object or it is damaged.
+    pub fn ephemeral(&self, oid: Oid) -> Result<Vec<u8>> {
+        match &self.inner.ephemeral {
+            Ok(objects) => objects.read(&self.inner.checkpoint, oid),
+            Err(_) => {
+                Err(Error::not_found(alloc::format!("ephemeral object {oid}: the data area is damaged")))
+            }
+        }
+    }
+
+    /// A tree of the container itself by its root: physical, ephemeral, or virtual through the container's map.
+    ///
+    /// # Errors
+    /// `Corrupt` if there is no such tree or its root is damaged.
+    pub fn tree(&self, kind: &'static TreeKind, root: Oid) -> Result<Tree> {
+        let resolve: Arc<dyn Resolve> = match kind.storage {
+            OBJ_PHYSICAL => Arc::new(Physical { newest: self.xid() }),
+            OBJ_EPHEMERAL => Arc::new(Ephemeral(self.inner.checkpoint.clone())),
+            _ => Arc::new(Virtual { omap: self.inner.omap.clone(), xid: self.xid() }),
+        };
+        Tree::open(self.inner.store.clone(), kind, resolve, root)
+    }
+
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.inner.store
+    }
+
+    pub(crate) fn force(&self) -> bool {
+        self.inner.force
+    }
+}
+
+impl fmt::Debug for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Container")
+            .field("uuid", &self.uuid())
+            .field("xid", &self.xid())
+            .finish_non_exhaustive()
+    }
+}

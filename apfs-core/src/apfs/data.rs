@@ -1,0 +1,208 @@
+//! Bytes of data streams: extents, holes, sealed extents (sheet apfs-04, section 9).
+
+use alloc::vec::Vec;
+
+use super::btree::{Cursor, Tree};
+use super::record::extent::FileExtent;
+use super::record::key::{self, RecordType};
+use super::view::View;
+use crate::base::bytes::{len64, to_usize, u64_at};
+use crate::base::damage::{Corrupt, Damage, Place};
+use crate::base::error::{Error, Result};
+use crate::base::ids::{Oid, Paddr};
+use crate::fs::types::{ExtentKind, ExtentRun};
+
+/// A data stream: its id and how long it says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stream {
+    pub(crate) id: u64,
+    pub(crate) size: u64,
+    pub(crate) allocated: u64,
+}
+
+/// Goes along the extents of one stream.
+struct Extents<'v> {
+    view: &'v View,
+    tree: &'v Tree,
+    id: u64,
+    cursor: Cursor,
+    /// Where the previous extent ended: the next one may not begin before.
+    covered: u64,
+}
+
+impl<'v> Extents<'v> {
+    /// The extents of a stream from the one that covers `offset` on.
+    fn from(view: &'v View, id: u64, offset: u64) -> Result<Extents<'v>> {
+        let tree = view.sealed_extents().unwrap_or(view.tree());
+        let mut extents = Extents { view, tree, id, cursor: Cursor::new(), covered: 0 };
+        if view.sealed_extents().is_some() {
+            extents.cursor.seek_floor(tree, &key::fext(id, offset))?;
+        } else {
+            extents.cursor.seek_floor(tree, &key::file_extent(id, offset))?;
+        }
+        // The floor can be a record of something else, or an extent that ends before the offset.
+        let reaches = match extents.is_here() {
+            true => extents.current()?.is_some_and(|extent| extent.end() > offset),
+            false => extents.cursor.leaf().is_none() || extents.is_behind(),
+        };
+        if !reaches {
+            extents.cursor.advance(tree)?;
+        }
+        Ok(extents)
+    }
+
+    fn head(&self) -> Option<(u64, bool)> {
+        let (leaf, index) = self.cursor.leaf()?;
+        if self.view.sealed_extents().is_some() {
+            return Some((u64_at(leaf.key(index), 0)?, true));
+        }
+        key::decode(leaf.key(index)).map(|(id, kind)| (id, kind == RecordType::FileExtent))
+    }
+
+    fn is_here(&self) -> bool {
+        self.head() == Some((self.id, true))
+    }
+
+    /// The cursor stands behind all extents of the stream.
+    fn is_behind(&self) -> bool {
+        self.head().is_none_or(|(id, _)| id > self.id)
+    }
+
+    /// The extent under the cursor; `None` behind the last one of the stream.
+    fn current(&self) -> Result<Option<FileExtent>> {
+        let Some((leaf, index)) = self.cursor.leaf() else { return Ok(None) };
+        if !self.is_here() {
+            return Ok(None);
+        }
+        let (key, value) = (leaf.key(index), leaf.value(index).unwrap_or(&[]));
+        let block_size = self.view.store().block_size();
+        let parsed = if self.view.sealed_extents().is_some() {
+            FileExtent::parse_sealed(key, value, block_size)
+        } else {
+            FileExtent::parse(key, value, block_size)
+        };
+        parsed.map(Some).map_err(|flaw| flaw.at(leaf.place(""), self.id))
+    }
+
+    /// The next extent of the stream; it must not begin before the previous one ends.
+    fn next(&mut self) -> Result<Option<FileExtent>> {
+        let Some(extent) = self.current()? else { return Ok(None) };
+        if extent.logical < self.covered {
+            let place = Place::new("j_file_extent_key_t", "logical_addr").oid(Oid(self.id));
+            let finding = Corrupt::new(Damage::Overlap, place).expected(self.covered).found(extent.logical);
+            return Err(finding.into());
+        }
+        self.covered = extent.end();
+        self.cursor.advance(self.tree)?;
+        Ok(Some(extent))
+    }
+}
+
+impl View {
+    /// Reads from a stream; returns how many bytes, less than asked only at its end.
+    pub(crate) fn read_stream(&self, stream: &Stream, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let available = stream.size.saturating_sub(offset);
+        let wanted = to_usize(available.min(len64(buf.len())))?;
+        let Some(mut rest) = buf.get_mut(..wanted).filter(|rest| !rest.is_empty()) else { return Ok(0) };
+        self.check_size(stream)?;
+        let mut at = offset;
+        let mut extents = Extents::from(self, stream.id, offset)?;
+        // Extents that follow one another on disk become one read.
+        let mut pending: Option<(FileExtent, u64)> = None;
+        let mut pending_len = 0usize;
+        while at.saturating_sub(offset) < len64(wanted) {
+            let end = offset.saturating_add(len64(wanted));
+            let extent = extents.next()?;
+            let start = extent.map_or(end, |extent| extent.logical.clamp(at, end));
+            let stop = extent.map_or(end, |extent| extent.end().min(end)).max(start);
+            let gap = to_usize(start.saturating_sub(at))?;
+            let here = to_usize(stop.saturating_sub(start))?;
+            let stored = extent.filter(|extent| !extent.is_hole() && !extent.is_unwritten() && here > 0);
+            let joins = match (&pending, &stored) {
+                (Some((first, inside)), Some(next)) if gap == 0 => {
+                    let so_far = inside.saturating_add(len64(pending_len));
+                    let blocks = self.store().block_size().blocks_for(so_far);
+                    self.store().block_size().is_multiple(so_far)
+                        && first.block.checked_add(blocks) == Some(next.block)
+                }
+                _ => false,
+            };
+            if !joins {
+                rest = self.read_pending(pending.take(), pending_len, rest)?;
+                pending_len = 0;
+                let (zeros, after) = rest.split_at_mut(gap.min(rest.len()));
+                zeros.fill(0);
+                rest = after;
+                if let Some(extent) = stored {
+                    pending = Some((extent, start.saturating_sub(extent.logical)));
+                } else {
+                    let (zeros, after) = rest.split_at_mut(here.min(rest.len()));
+                    zeros.fill(0);
+                    rest = after;
+                }
+            }
+            if stored.is_some() {
+                pending_len = pending_len.saturating_add(here);
+            }
+            at = stop;
+        }
+        self.read_pending(pending, pending_len, rest)?;
+        Ok(wanted)
+    }
+
+    fn read_pending<'b>(
+        &self,
+        pending: Option<(FileExtent, u64)>,
+        len: usize,
+        buf: &'b mut [u8],
+    ) -> Result<&'b mut [u8]> {
+        let Some((extent, inside)) = pending else { return Ok(buf) };
+        let (now, later) = buf.split_at_mut(len.min(buf.len()));
+        self.store().read(extent.block, inside, now)?;
+        Ok(later)
+    }
+
+    /// A stream that says it is longer than what was ever allocated to it would read as zeros without end.
+    fn check_size(&self, stream: &Stream) -> Result<()> {
+        if stream.size <= stream.allocated {
+            return Ok(());
+        }
+        let last = stream.size.saturating_sub(1);
+        if Extents::from(self, stream.id, last)?.current()?.is_some_and(|extent| extent.logical <= last) {
+            return Ok(());
+        }
+        let place = Place::new("j_dstream_t", "size").oid(Oid(stream.id)).xid(self.xid());
+        let finding = Corrupt::new(Damage::Contradiction, place);
+        Err(finding.expected(alloc::format!("at most {}", stream.allocated)).found(stream.size).into())
+    }
+
+    /// Appends up to `max` runs of a stream from byte `from` on; gaps between extent records are left out.
+    pub(crate) fn stream_extents(
+        &self,
+        stream: &Stream,
+        from: u64,
+        out: &mut Vec<ExtentRun>,
+        max: usize,
+    ) -> Result<()> {
+        let mut extents = Extents::from(self, stream.id, from)?;
+        for _ in 0..max {
+            let Some(extent) = extents.next()? else { break };
+            let FileExtent { logical, len, block, crypto_id, .. } = extent;
+            let kind = if extent.is_hole() {
+                ExtentKind::Hole
+            } else if extent.is_unwritten() {
+                ExtentKind::Unwritten
+            } else {
+                ExtentKind::Data(self.byte_offset(block)?)
+            };
+            out.push(ExtentRun { logical, len, kind, crypto_id });
+        }
+        Ok(())
+    }
+
+    fn byte_offset(&self, block: Paddr) -> Result<u64> {
+        self.store().block_size().offset_of(block).ok_or_else(|| {
+            Error::damage(Damage::PastEnd, Place::new("j_file_extent_val_t", "phys_block_num").block(block))
+        })
+    }
+}

@@ -1,0 +1,427 @@
+//! [`Fs`] for a view: metadata, lookup by name, listing, streams.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::btree::Cursor;
+use super::data::Stream;
+use super::record::dir::DirRec;
+use super::record::inode::Inode;
+use super::record::key::{self, RecordType};
+use super::record::sibling::SiblingLink;
+use super::record::xattr::{
+    DECMPFS_XATTR, FINDER_INFO_XATTR, RESOURCE_FORK_XATTR, SYMLINK_XATTR, Xattr, XattrValue,
+};
+use super::view::View;
+use crate::base::bytes::{get, len64, to_usize, zeroed};
+use crate::base::damage::{Corrupt, Damage};
+use crate::base::error::{Error, Result};
+use crate::base::ids::FileId;
+use crate::base::limits::Limits;
+use crate::decmpfs::{DecmpfsHeader, kind_name};
+use crate::fs::types::{
+    Compression, DirEntry, DirPos, DirState, ExtentRun, Kind, Name, Stat, StreamId, XattrInfo, bsd_flags,
+};
+use crate::fs::view::{Fs, sealed};
+use crate::text::escape::Escaped;
+
+/// The root directory of every volume (`ROOT_DIR_INO_NUM`).
+pub const ROOT_DIR: FileId = FileId(2);
+
+/// A file name is at most 255 bytes by the VFS; keys could hold 1022.
+const MAX_NAME: usize = 1022;
+
+/// Bytes of a decmpfs header.
+const DECMPFS_HEADER: usize = 16;
+
+/// Where the bytes of a stream are.
+enum Content {
+    Stream(Stream),
+    Inline(Vec<u8>),
+}
+
+impl View {
+    /// Runs `use_it` on the inode of a file.
+    fn with_inode<R>(&self, id: FileId, use_it: impl FnOnce(&Inode<'_>) -> R) -> Result<R> {
+        let record = self.tree().get(&key::first(id.0, RecordType::Inode))?;
+        let record = record.ok_or_else(|| Error::not_found(alloc::format!("file {id}")))?;
+        match Inode::parse(record.value()) {
+            Ok(inode) => Ok(use_it(&inode)),
+            Err(flaw) => Err(flaw.at(record.place("", ""), id.0)),
+        }
+    }
+
+    /// Runs `use_it` on an attribute of a file, if it has one of that name.
+    fn with_xattr<R>(
+        &self,
+        id: FileId,
+        name: &[u8],
+        use_it: impl FnOnce(&Xattr<'_>) -> R,
+    ) -> Result<Option<R>> {
+        let Some(key) = key::named(id.0, RecordType::Xattr, name) else { return Ok(None) };
+        let Some(record) = self.tree().get(&key)? else { return Ok(None) };
+        match Xattr::parse(record.key(), record.value()) {
+            Ok(xattr) => Ok(Some(use_it(&xattr))),
+            Err(flaw) => Err(flaw.at(record.place("", ""), id.0)),
+        }
+    }
+
+    /// Where an attribute's value is; Finder info may be kept in the inode instead.
+    fn xattr_content(&self, id: FileId, name: &[u8]) -> Result<Option<Content>> {
+        let found = self.with_xattr(id, name, |xattr| match xattr.value {
+            XattrValue::Embedded(bytes) => Content::Inline(bytes.to_vec()),
+            XattrValue::Stream(stream) => Content::Stream(Stream {
+                id: stream.xattr_obj_id.get(),
+                size: stream.dstream.size.get(),
+                allocated: stream.dstream.alloced_size.get(),
+            }),
+        })?;
+        if found.is_none() && name == FINDER_INFO_XATTR {
+            let info = self.with_inode(id, |inode| inode.finder_info.map(<[u8]>::to_vec))?;
+            return Ok(info.map(Content::Inline));
+        }
+        Ok(found)
+    }
+
+    fn read_content(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        match content {
+            Content::Stream(stream) => self.read_stream(stream, offset, buf),
+            Content::Inline(bytes) => {
+                let rest = to_usize(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or(&[]);
+                let len = rest.len().min(buf.len());
+                if let (Some(target), Some(source)) = (buf.get_mut(..len), rest.get(..len)) {
+                    target.copy_from_slice(source);
+                }
+                Ok(len)
+            }
+        }
+    }
+
+    /// Header of a compressed file. The flag without the attribute means a plain file, as the kernel has it.
+    fn decmpfs(&self, id: FileId) -> Result<Option<DecmpfsHeader>> {
+        let Some(content) = self.xattr_content(id, DECMPFS_XATTR)? else { return Ok(None) };
+        let mut header = [0; DECMPFS_HEADER];
+        let read = self.read_content(&content, 0, &mut header)?;
+        match DecmpfsHeader::parse(get(&header, 0, read).unwrap_or(&[])) {
+            Ok(header) => Ok(Some(header)),
+            Err(finding) => {
+                let place = finding.place.clone().oid(crate::base::ids::Oid(id.0)).xid(self.xid());
+                Err(Corrupt { place, ..finding }.into())
+            }
+        }
+    }
+
+    /// Completes what the inode alone does not tell: compression, and the length of a link's target.
+    pub(crate) fn complete(&self, stat: &mut Stat) -> Result<()> {
+        if stat.bsd_flags & bsd_flags::UF_COMPRESSED != 0 && matches!(stat.kind, Kind::File | Kind::Dir) {
+            if let Some(header) = self.decmpfs(stat.id)? {
+                stat.compression = Some(Compression { kind: header.kind });
+                if stat.kind == Kind::File {
+                    stat.size = header.uncompressed_size;
+                }
+            }
+        }
+        if stat.kind == Kind::Symlink {
+            // Targets are embedded with few exceptions: their length stands in the record.
+            stat.size =
+                self.with_xattr(stat.id, SYMLINK_XATTR, |xattr| xattr.size())?.unwrap_or(0).saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    /// What a stream of a file is made of.
+    fn content(&self, id: FileId, stream: &StreamId) -> Result<Content> {
+        match stream {
+            StreamId::Data => {
+                let stat = self.stat(id)?;
+                match (stat.kind, stat.compression) {
+                    (Kind::Dir, _) => Err(Error::IsADirectory),
+                    (_, Some(Compression { kind })) => {
+                        let what = alloc::format!("compressed file {id}, decmpfs {}", kind_name(kind));
+                        Err(Error::unsupported(
+                            what,
+                            "this version lists compressed files and can't read them",
+                        ))
+                    }
+                    (Kind::File, None) if stat.is_dataless() => {
+                        let what = alloc::format!("dataless file {id}");
+                        Err(Error::unsupported(what, "its content is not on this disk"))
+                    }
+                    _ => self.raw_content(id),
+                }
+            }
+            StreamId::Raw => self.raw_content(id),
+            StreamId::ResourceFork => {
+                let fork = self.xattr_content(id, RESOURCE_FORK_XATTR)?;
+                fork.ok_or_else(|| Error::not_found(alloc::format!("resource fork of file {id}")))
+            }
+            StreamId::Xattr(name) => {
+                let value = self.xattr_content(id, name.as_bytes())?;
+                value.ok_or_else(|| Error::not_found(alloc::format!("attribute {name} of file {id}")))
+            }
+        }
+    }
+
+    fn raw_content(&self, id: FileId) -> Result<Content> {
+        self.with_inode(id, |inode| {
+            let dstream = inode.dstream;
+            Content::Stream(Stream {
+                id: inode.raw.private_id.get(),
+                size: dstream.map_or(0, |dstream| dstream.size.get()),
+                allocated: dstream.map_or(0, |dstream| dstream.alloced_size.get()),
+            })
+        })
+    }
+
+    /// Goes through the records of one file and type. The callback says whether to go on.
+    fn records(
+        &self,
+        id: FileId,
+        kind: RecordType,
+        mut each: impl FnMut(&super::btree::Record) -> Result<bool>,
+    ) -> Result<()> {
+        let mut cursor = Cursor::new();
+        cursor.seek(self.tree(), &key::first(id.0, kind))?;
+        while let Some(record) = cursor.record() {
+            if key::decode(record.key()) != Some((id.0, kind)) || !each(&record)? {
+                break;
+            }
+            cursor.advance(self.tree())?;
+        }
+        Ok(())
+    }
+
+    /// Every link of a file: directory and name. One without link records has its primary name alone.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such file.
+    pub fn links(&self, id: FileId) -> Result<Vec<(FileId, Name)>> {
+        let mut links = Vec::new();
+        self.records(id, RecordType::SiblingLink, |record| {
+            let link = SiblingLink::parse(record.key(), record.value())
+                .map_err(|flaw| flaw.at(record.place("", ""), id.0))?;
+            links.push((FileId(link.parent_id), Name::from(link.name)));
+            Ok(true)
+        })?;
+        if links.is_empty() {
+            self.with_inode(id, |inode| {
+                let name = inode.name.map(Name::from).unwrap_or_default();
+                links.push((FileId(inode.raw.parent_id.get()), name));
+            })?;
+        }
+        Ok(links)
+    }
+
+    /// Path of a file by its primary link, from the root.
+    ///
+    /// # Errors
+    /// `Corrupt` if the parents never reach the root.
+    pub fn path_of(&self, id: FileId) -> Result<Vec<u8>> {
+        let mut names: Vec<Name> = Vec::new();
+        let mut here = id;
+        while here != ROOT_DIR {
+            let (parent, name) = self.with_inode(here, |inode| {
+                (inode.raw.parent_id.get(), inode.name.map(Name::from).unwrap_or_default())
+            })?;
+            names.push(name);
+            here = FileId(parent);
+            if names.len() > self.limits().directory_depth {
+                let (limit, found) = (len64(self.limits().directory_depth), len64(names.len()));
+                return Err(Error::Limit { what: "directory depth", limit, found });
+            }
+        }
+        let mut path = Vec::new();
+        for name in names.iter().rev() {
+            path.push(b'/');
+            path.extend_from_slice(name.as_bytes());
+        }
+        Ok(if path.is_empty() { b"/".to_vec() } else { path })
+    }
+
+    fn dir_entry(&self, dir: FileId, record: &super::btree::Record) -> Result<DirEntry> {
+        DirRec::parse(record.key(), record.value(), self.name_rule().is_hashed())
+            .map(|entry| entry.to_entry())
+            .map_err(|flaw| flaw.at(record.place("", ""), dir.0))
+    }
+
+    /// Finds a name by looking at every entry: for names whose hash depends on the version of Unicode.
+    fn lookup_slowly(&self, dir: FileId, name: &[u8]) -> Result<Option<DirEntry>> {
+        let mut found = None;
+        self.records(dir, RecordType::DirRec, |record| {
+            let entry = self.dir_entry(dir, record);
+            found = entry.ok().filter(|entry| self.name_rule().same(entry.name.as_bytes(), name));
+            Ok(found.is_none())
+        })?;
+        Ok(found)
+    }
+
+    fn lookup_hashed(&self, dir: FileId, name: &[u8]) -> Result<Option<DirEntry>> {
+        let hash = self.name_rule().hash(name);
+        let mut cursor = Cursor::new();
+        cursor.seek(self.tree(), &key::hashed_dir(dir.0, hash))?;
+        while let Some(record) = cursor.record() {
+            if key::decode(record.key()) != Some((dir.0, RecordType::DirRec)) {
+                break;
+            }
+            let entry = DirRec::parse(record.key(), record.value(), true)
+                .map_err(|flaw| flaw.at(record.place("", ""), dir.0))?;
+            if entry.hash != Some(hash) {
+                break;
+            }
+            if self.name_rule().same(entry.name, name) {
+                return Ok(Some(entry.to_entry()));
+            }
+            cursor.advance(self.tree())?;
+        }
+        Ok(None)
+    }
+}
+
+impl sealed::Sealed for View {}
+
+impl Fs for View {
+    fn root(&self) -> FileId {
+        ROOT_DIR
+    }
+
+    fn limits(&self) -> &Limits {
+        self.store().limits()
+    }
+
+    fn stat(&self, id: FileId) -> Result<Stat> {
+        let mut stat = self.with_inode(id, |inode| inode.stat(id))?;
+        self.complete(&mut stat)?;
+        Ok(stat)
+    }
+
+    fn lookup(&self, dir: FileId, name: &[u8]) -> Result<DirEntry> {
+        let missing = || Error::not_found(Escaped(name).to_string());
+        if name.len() > MAX_NAME {
+            return Err(missing());
+        }
+        if !self.name_rule().is_hashed() {
+            let key = key::named(dir.0, RecordType::DirRec, name).ok_or_else(missing)?;
+            let record = self.tree().get(&key)?.ok_or_else(missing)?;
+            return self.dir_entry(dir, &record);
+        }
+        if let Some(entry) = self.lookup_hashed(dir, name)? {
+            return Ok(entry);
+        }
+        // ASCII hashes alike in every version of Unicode.
+        let found = if name.is_ascii() { None } else { self.lookup_slowly(dir, name)? };
+        found.ok_or_else(missing)
+    }
+
+    fn read_dir(&self, dir: FileId, pos: &mut DirPos, out: &mut Vec<DirEntry>, max: usize) -> Result<()> {
+        let mut cursor = Cursor::new();
+        let found = match &pos.0 {
+            DirState::End => return Ok(()),
+            DirState::Start => cursor.seek(self.tree(), &key::first(dir.0, RecordType::DirRec)),
+            DirState::After(key) | DirState::At(key) => cursor.seek(self.tree(), key),
+        };
+        let mut moved = found.map(|()| {
+            let here = cursor.record().map(|record| record.key().to_vec());
+            matches!((&pos.0, here), (DirState::After(key), Some(here)) if **key == *here)
+        });
+        if let Ok(true) = moved {
+            moved = cursor.advance(self.tree()).map(|()| true);
+        }
+        let mut taken = 0usize;
+        loop {
+            if let Err(error) = moved {
+                // Go on behind the node that can't be read, if the directory goes on there at all.
+                let behind = cursor.key_behind().filter(|key| {
+                    key::decode(key).is_some_and(|(id, kind)| (id, kind) == (dir.0, RecordType::DirRec))
+                });
+                pos.0 = behind.map_or(DirState::End, |key| DirState::At(key.into()));
+                return Err(error);
+            }
+            let record = cursor.record();
+            let record =
+                record.filter(|record| key::decode(record.key()) == Some((dir.0, RecordType::DirRec)));
+            let Some(record) = record else {
+                pos.0 = DirState::End;
+                return Ok(());
+            };
+            if taken == max {
+                return Ok(());
+            }
+            pos.0 = DirState::After(record.key().into());
+            out.push(self.dir_entry(dir, &record)?);
+            taken = taken.saturating_add(1);
+            moved = cursor.advance(self.tree()).map(|()| true);
+        }
+    }
+
+    fn stream_len(&self, id: FileId, stream: &StreamId) -> Result<u64> {
+        if *stream == StreamId::Data {
+            let stat = self.stat(id)?;
+            return if stat.kind == Kind::Dir { Err(Error::IsADirectory) } else { Ok(stat.size) };
+        }
+        Ok(match self.content(id, stream)? {
+            Content::Stream(stream) => stream.size,
+            Content::Inline(bytes) => len64(bytes.len()),
+        })
+    }
+
+    fn read_at(&self, id: FileId, stream: &StreamId, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        self.read_content(&self.content(id, stream)?, offset, buf)
+    }
+
+    fn extents(
+        &self,
+        id: FileId,
+        stream: &StreamId,
+        from: u64,
+        out: &mut Vec<ExtentRun>,
+        max: usize,
+    ) -> Result<()> {
+        match self.content(id, stream)? {
+            Content::Stream(stream) => self.stream_extents(&stream, from, out, max),
+            Content::Inline(_) => Err(Error::unsupported("extents of a value inside a record", "")),
+        }
+    }
+
+    fn xattrs(&self, id: FileId) -> Result<Vec<XattrInfo>> {
+        let mut xattrs = Vec::new();
+        self.records(id, RecordType::Xattr, |record| {
+            let xattr = Xattr::parse(record.key(), record.value())
+                .map_err(|flaw| flaw.at(record.place("", ""), id.0))?;
+            xattrs.push(XattrInfo { name: Name::from(xattr.name), size: xattr.size(), flags: xattr.flags });
+            Ok(true)
+        })?;
+        if !xattrs.iter().any(|xattr| xattr.name.as_bytes() == FINDER_INFO_XATTR) {
+            if let Some(len) = self.with_inode(id, |inode| inode.finder_info.map(<[u8]>::len))? {
+                let flags = super::raw::fs::XATTR_DATA_EMBEDDED;
+                xattrs.push(XattrInfo { name: Name::from(FINDER_INFO_XATTR), size: len64(len), flags });
+            }
+        }
+        Ok(xattrs)
+    }
+
+    fn read_link(&self, id: FileId) -> Result<Name> {
+        if self.with_inode(id, |inode| inode.kind())? != Kind::Symlink {
+            return Err(Error::NotASymlink);
+        }
+        let content = self.content(id, &StreamId::Xattr(Name::from(SYMLINK_XATTR)))?;
+        let target = match content {
+            Content::Inline(bytes) => bytes,
+            Content::Stream(stream) => {
+                let limit = 65_536;
+                if stream.size > limit {
+                    return Err(Error::Limit { what: "length of a link target", limit, found: stream.size });
+                }
+                let mut bytes = zeroed(to_usize(stream.size)?)?;
+                self.read_stream(&stream, 0, &mut bytes)?;
+                bytes
+            }
+        };
+        let target = target.strip_suffix(&[0]).unwrap_or(&target);
+        if target.is_empty() || target.contains(&0) {
+            let place =
+                crate::base::damage::Place::new("j_xattr_val_t", "xdata").oid(crate::base::ids::Oid(id.0));
+            return Err(Corrupt::new(Damage::Name, place.xid(self.xid())).into());
+        }
+        Ok(Name::from(target))
+    }
+}

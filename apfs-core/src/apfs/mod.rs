@@ -1,0 +1,29 @@
+//! APFS, from raw structures (floor 3) over objects and trees (floor 4) to readable volumes (floor 5).
+
+mod area;
+pub mod btree;
+pub mod checkpoint;
+pub mod container;
+mod data;
+mod fs;
+pub mod node;
+pub mod object;
+pub mod omap;
+pub mod raw;
+pub mod record;
+pub mod scan;
+pub mod snapshot;
+mod store;
+pub mod superblock;
+pub mod tree_kind;
+pub mod view;
+pub mod volume;
+
+pub use checkpoint::{Checkpoint, Rejected};
+pub use container::{Container, ContainerOptions};
+pub use fs::ROOT_DIR;
+pub use scan::{ScanEntry, ScanLedger};
+pub use snapshot::Snapshot;
+pub use superblock::Superblock;
+pub use view::View;
+pub use volume::{Role, Volume, VolumeSuperblock, WrittenBy};

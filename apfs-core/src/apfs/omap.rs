@@ -1,0 +1,175 @@
+//! Object maps: where a virtual object is at a transaction (sheet apfs-02, section 7).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::btree::{Cursor, Location, Physical, Resolve, Tree};
+use super::object::{Expect, XidRule, too_short};
+use super::raw::object::{OBJ_PHYSICAL, OBJECT_TYPE_OMAP};
+use super::raw::omap::{
+    OMAP_VAL_DELETED, OMAP_VAL_ENCRYPTED, OMAP_VAL_NOHEADER, OmapKey, OmapPhys, OmapSnapshot, OmapVal,
+};
+use super::store::Store;
+use super::tree_kind::{OMAP, OMAP_SNAPSHOTS};
+use crate::base::bytes::{pod, u64_at};
+use crate::base::damage::{Corrupt, Damage, Place};
+use crate::base::error::{Error, Result};
+use crate::base::ids::{Oid, Paddr, Xid};
+
+/// Where an object was put at some transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mapping {
+    /// Transaction that put it there.
+    pub xid: Xid,
+    /// Block.
+    pub block: Paddr,
+    /// `OMAP_VAL_*`.
+    pub flags: u32,
+    /// Size in bytes.
+    pub size: u32,
+}
+
+/// A snapshot as an object map knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MapSnapshot {
+    /// Its transaction.
+    pub xid: Xid,
+    /// `OMAP_SNAPSHOT_*`.
+    pub flags: u32,
+}
+
+/// An object map.
+#[derive(Debug)]
+pub struct Omap {
+    store: Arc<Store>,
+    raw: OmapPhys,
+    tree: Tree,
+    newest: Xid,
+}
+
+impl Omap {
+    /// Reads an object map and the root of its tree. `newest` is the transaction of the state that refers to it.
+    pub(crate) fn open(store: Arc<Store>, block: Oid, newest: Xid) -> Result<Omap> {
+        let expect = Expect {
+            structure: "omap_phys_t",
+            oid: block,
+            xid: XidRule::AtMost(newest),
+            object_type: OBJECT_TYPE_OMAP,
+            storage: OBJ_PHYSICAL,
+            subtype: 0,
+        };
+        let bytes = store.object(Paddr(block.0), &expect)?;
+        let raw: OmapPhys = *pod(&bytes).ok_or_else(|| too_short("omap_phys_t", Paddr(block.0)))?;
+        let resolve = Arc::new(Physical { newest });
+        let tree = Tree::open(store.clone(), &OMAP, resolve, Oid(raw.om_tree_oid.get()))?;
+        Ok(Omap { store, raw, tree, newest })
+    }
+
+    /// The mapping tree.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The newest mapping of an object that is not newer than `xid`; `None` if there is none or it was deleted.
+    ///
+    /// # Errors
+    /// Damage or I/O in the map's tree.
+    pub fn lookup(&self, oid: Oid, xid: Xid) -> Result<Option<Mapping>> {
+        let Some(record) = self.tree.floor(&key(oid, xid))? else { return Ok(None) };
+        let Some((found, mapping)) = decode(record.key(), record.value()) else {
+            return Err(Error::damage(Damage::Bounds, record.place("omap_val_t", "")));
+        };
+        if found != oid {
+            return Ok(None);
+        }
+        // Mappings that a pending revert is about to drop do not count: the state before them does.
+        let reverted = self.raw.om_pending_revert_min.get()..=self.raw.om_pending_revert_max.get();
+        if let (Some(before), true) = (reverted.start().checked_sub(1), reverted.contains(&mapping.xid.0)) {
+            return self.lookup_before(oid, Xid(before));
+        }
+        Ok(Some(mapping).filter(|mapping| mapping.flags & OMAP_VAL_DELETED == 0))
+    }
+
+    fn lookup_before(&self, oid: Oid, xid: Xid) -> Result<Option<Mapping>> {
+        let record = self.tree.floor(&key(oid, xid))?;
+        let found = record.as_ref().and_then(|record| decode(record.key(), record.value()));
+        Ok(found
+            .filter(|(found, mapping)| *found == oid && mapping.flags & OMAP_VAL_DELETED == 0)
+            .map(|(_, mapping)| mapping))
+    }
+
+    /// The snapshots that the map keeps old mappings for, oldest first.
+    ///
+    /// # Errors
+    /// Damage or I/O, and more than [`Limits::snapshots`](crate::Limits::snapshots).
+    pub fn snapshots(&self) -> Result<Vec<MapSnapshot>> {
+        let root = self.raw.om_snapshot_tree_oid.get();
+        let mut found = Vec::new();
+        if root == 0 {
+            return Ok(found);
+        }
+        let resolve = Arc::new(Physical { newest: self.newest });
+        let tree = Tree::open(self.store.clone(), &OMAP_SNAPSHOTS, resolve, Oid(root))?;
+        let mut cursor = Cursor::new();
+        cursor.seek(&tree, &[])?;
+        while let Some((leaf, index)) = cursor.leaf() {
+            let limit = self.store.limits().snapshots;
+            if found.len() >= limit {
+                let limit = crate::base::bytes::len64(limit);
+                return Err(Error::Limit { what: "snapshots", limit, found: limit.saturating_add(1) });
+            }
+            let value: Option<&OmapSnapshot> = leaf.value(index).and_then(pod);
+            if let (Some(xid), Some(value)) = (u64_at(leaf.key(index), 0), value) {
+                found.push(MapSnapshot { xid: Xid(xid), flags: value.oms_flags.get() });
+            }
+            cursor.advance(&tree)?;
+        }
+        Ok(found)
+    }
+}
+
+fn key(oid: Oid, xid: Xid) -> [u8; 16] {
+    let mut key = [0; 16];
+    let (low, high) = key.split_at_mut(8);
+    low.copy_from_slice(&oid.0.to_le_bytes());
+    high.copy_from_slice(&xid.0.to_le_bytes());
+    key
+}
+
+fn decode(key: &[u8], value: &[u8]) -> Option<(Oid, Mapping)> {
+    let (key, value): (&OmapKey, &OmapVal) = (pod(key)?, pod(value)?);
+    let mapping = Mapping {
+        xid: Xid(key.ok_xid.get()),
+        block: Paddr(value.ov_paddr.get()),
+        flags: value.ov_flags.get(),
+        size: value.ov_size.get(),
+    };
+    Some((Oid(key.ok_oid.get()), mapping))
+}
+
+/// References through an object map, at one transaction.
+#[derive(Debug)]
+pub(crate) struct Virtual {
+    pub(crate) omap: Arc<Omap>,
+    pub(crate) xid: Xid,
+}
+
+impl Resolve for Virtual {
+    fn locate(&self, oid: Oid) -> Result<Location> {
+        let place = || Place::new("omap_val_t", "").oid(oid).xid(self.xid);
+        let mapping =
+            self.omap.lookup(oid, self.xid)?.ok_or_else(|| Corrupt::new(Damage::Missing, place()))?;
+        if mapping.flags & OMAP_VAL_ENCRYPTED != 0 {
+            return Err(Error::Locked("the object is encrypted and its volume is not unlocked".into()));
+        }
+        if u64::from(mapping.size) != self.omap.store.block_size().bytes() {
+            let finding = Corrupt::new(Damage::Range, Place { field: "ov_size", ..place() });
+            return Err(finding.expected(self.omap.store.block_size().bytes()).found(mapping.size).into());
+        }
+        let headerless = mapping.flags & OMAP_VAL_NOHEADER != 0;
+        Ok(Location { block: mapping.block, xid: XidRule::Exactly(mapping.xid), headerless })
+    }
+}

@@ -1,0 +1,33 @@
+//! Hard links: which names a file has (sheet apfs-04, section 7).
+
+use super::{Flaw, name};
+use crate::apfs::raw::fs::JSiblingVal;
+use crate::base::bytes::{pod_rest, u64_at};
+use crate::base::damage::Damage;
+
+/// One hard link of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SiblingLink<'a> {
+    /// Number of the link.
+    pub sibling_id: u64,
+    /// Directory.
+    pub parent_id: u64,
+    /// Name in it, without its NUL.
+    pub name: &'a [u8],
+}
+
+impl<'a> SiblingLink<'a> {
+    /// Decodes a record.
+    ///
+    /// # Errors
+    /// Key or value too short, or a bad name.
+    pub fn parse(key: &[u8], value: &'a [u8]) -> Result<SiblingLink<'a>, Flaw> {
+        let structure = "j_sibling_val_t";
+        let short = Flaw::new(Damage::Bounds, structure, "");
+        let sibling_id = u64_at(key, 8).ok_or(short)?;
+        let (raw, rest): (&JSiblingVal, _) = pod_rest(value).ok_or(short)?;
+        let name = name(rest, usize::from(raw.name_len.get()), structure)?;
+        Ok(SiblingLink { sibling_id, parent_id: raw.parent_id.get(), name })
+    }
+}

@@ -1,0 +1,79 @@
+//! Extended attributes, in the record or in a stream (sheet apfs-04, section 8).
+
+use super::{Flaw, name};
+use crate::apfs::raw::fs::{JXattrDstream, JXattrVal, XATTR_DATA_EMBEDDED, XATTR_DATA_STREAM};
+use crate::base::bytes::{len64, pod, pod_rest, u16_at};
+use crate::base::damage::Damage;
+
+const STRUCTURE: &str = "j_xattr_val_t";
+
+/// Attribute that holds the target of a symbolic link.
+pub const SYMLINK_XATTR: &[u8] = b"com.apple.fs.symlink";
+/// Attribute that holds the compression header.
+pub const DECMPFS_XATTR: &[u8] = b"com.apple.decmpfs";
+/// Attribute that holds the resource fork.
+pub const RESOURCE_FORK_XATTR: &[u8] = b"com.apple.ResourceFork";
+/// Attribute that holds Finder info.
+pub const FINDER_INFO_XATTR: &[u8] = b"com.apple.FinderInfo";
+
+/// An extended attribute.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Xattr<'a> {
+    /// Name, without its NUL.
+    pub name: &'a [u8],
+    /// Flags as stored.
+    pub flags: u16,
+    /// Where the value is.
+    pub value: XattrValue<'a>,
+}
+
+/// Where the value of an attribute is.
+#[derive(Clone, Copy, Debug)]
+pub enum XattrValue<'a> {
+    /// In the record.
+    Embedded(&'a [u8]),
+    /// In a stream: its id and sizes.
+    Stream(&'a JXattrDstream),
+}
+
+impl<'a> Xattr<'a> {
+    /// Decodes a record.
+    ///
+    /// # Errors
+    /// Key or value too short, a bad name, or not exactly one of the two storage flags.
+    pub fn parse(key: &'a [u8], value: &'a [u8]) -> Result<Xattr<'a>, Flaw> {
+        let name = xattr_name(key)?;
+        let (raw, rest): (&JXattrVal, _) = pod_rest(value).ok_or(Flaw::new(Damage::Bounds, STRUCTURE, ""))?;
+        let flags = raw.flags.get();
+        let data = rest.get(..usize::from(raw.xdata_len.get()));
+        let data = data.ok_or(Flaw::new(Damage::Bounds, STRUCTURE, "xdata_len"))?;
+        let value = match flags & (XATTR_DATA_STREAM | XATTR_DATA_EMBEDDED) {
+            XATTR_DATA_EMBEDDED => XattrValue::Embedded(data),
+            XATTR_DATA_STREAM => {
+                XattrValue::Stream(pod(data).ok_or(Flaw::new(Damage::Bounds, "j_xattr_dstream_t", ""))?)
+            }
+            _ => return Err(Flaw::new(Damage::Contradiction, STRUCTURE, "flags")),
+        };
+        Ok(Xattr { name, flags, value })
+    }
+
+    /// Length of the value in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match self.value {
+            XattrValue::Embedded(bytes) => len64(bytes.len()),
+            XattrValue::Stream(stream) => stream.dstream.size.get(),
+        }
+    }
+}
+
+/// Name in the key of an attribute, without its NUL.
+///
+/// # Errors
+/// A key that is too short, or a bad name.
+pub fn xattr_name(key: &[u8]) -> Result<&[u8], Flaw> {
+    let structure = "j_xattr_key_t";
+    let len = u16_at(key, 8).ok_or(Flaw::new(Damage::Bounds, structure, "name_len"))?;
+    name(key.get(10..).unwrap_or(&[]), usize::from(len), structure)
+}

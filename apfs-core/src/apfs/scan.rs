@@ -1,0 +1,487 @@
+//! The whole volume in record order: the fastest way to list everything with full paths.
+//!
+//! Inodes come in the order of their ids, each once, with every link it has; nothing is looked up but the
+//! directories whose parents come later. Only directories are kept in memory. Files say themselves which
+//! directories they are in; that is checked against the directories' own records by a sum for each directory, and
+//! where the two disagree the directory is listed again at the end.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use super::btree::Cursor;
+use super::fs::ROOT_DIR;
+use super::record::dir::DirRec;
+use super::record::inode::Inode;
+use super::record::key::{self, RecordType};
+use super::record::sibling::SiblingLink;
+use super::view::View;
+use crate::base::damage::{Corrupt, Damage, Place};
+use crate::base::error::{Error, Result};
+use crate::base::ids::{FileId, Oid};
+use crate::base::report::Cancel;
+use crate::fs::types::{DirEntry, DirPos, Kind, Name, Stat, bsd_flags};
+use crate::fs::view::Fs;
+use crate::fs::walk::WalkError;
+
+/// Records between two looks at the cancel hook.
+const CANCEL_EVERY: u32 = 1024;
+
+/// One link of one file, as a scan finds it. Paths and names are borrowed until the next one.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ScanEntry<'a> {
+    /// Path from the root, `/` for the root itself, names as stored.
+    pub path: &'a [u8],
+    /// Metadata; complete, link targets' lengths and sizes of compressed files included.
+    pub stat: &'a Stat,
+}
+
+/// Receives entries, and what could not be read; an error stops the scan.
+pub type ScanSink<'s> = dyn FnMut(core::result::Result<ScanEntry<'_>, WalkError>) -> Result<()> + 's;
+
+/// Which directories a scan has seen, and whether their records and the files' own words agree so far.
+///
+/// Ledgers of scans over parts of a volume add up: [`ScanLedger::merge`] them, then [`View::reconcile`].
+#[derive(Clone, Debug, Default)]
+pub struct ScanLedger {
+    sums: BTreeMap<u64, u64>,
+    entries: u64,
+}
+
+impl ScanLedger {
+    /// Adds the ledger of another part of the same volume.
+    pub fn merge(&mut self, other: &ScanLedger) {
+        for (dir, sum) in &other.sums {
+            self.add(*dir, *sum);
+        }
+        self.entries = self.entries.saturating_add(other.entries);
+    }
+
+    /// Number of entries given so far.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    fn add(&mut self, dir: u64, mark: u64) {
+        let sum = self.sums.entry(dir).or_insert(0);
+        *sum = sum.wrapping_add(mark);
+        if *sum == 0 {
+            self.sums.remove(&dir);
+        }
+    }
+}
+
+/// A number for "this directory leads to that file by that name"; sums of them tell sets of links apart.
+fn mark(file: u64, name: &[u8]) -> u64 {
+    let mut hash = file ^ 0x9E37_79B9_7F4A_7C15;
+    for chunk in name.chunks(8) {
+        let mut word = [0; 8];
+        if let Some(start) = word.get_mut(..chunk.len()) {
+            start.copy_from_slice(chunk);
+        }
+        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
+        hash ^= hash >> 32;
+    }
+    hash.wrapping_mul(0xC4CE_B9FE_1A85_EC53) ^ hash >> 29
+}
+
+impl View {
+    /// Gives every link of every file below the root, in the order of file ids; the root first.
+    /// The same set as [`walk`](crate::FsExt::walk) gives, several times faster.
+    ///
+    /// Damage costs only what it touches and comes as an item of its own.
+    ///
+    /// # Errors
+    /// [`Cancelled`](Error::Cancelled), and whatever the sink returns.
+    pub fn scan(&self, cancel: Option<Cancel<'_>>, sink: &mut ScanSink<'_>) -> Result<ScanLedger> {
+        let mut ledger = self.scan_range(0..u64::MAX, cancel, sink)?;
+        ledger.entries = ledger.entries.saturating_add(self.reconcile(&ledger, sink)?);
+        Ok(ledger)
+    }
+
+    /// Scans the files whose ids lie in a range: part of a volume for one thread or machine.
+    /// When all parts are done, [`View::reconcile`] the merged ledgers.
+    ///
+    /// # Errors
+    /// As [`View::scan`].
+    pub fn scan_range(
+        &self,
+        ids: Range<u64>,
+        cancel: Option<Cancel<'_>>,
+        sink: &mut ScanSink<'_>,
+    ) -> Result<ScanLedger> {
+        let mut scan = Scan::new(self);
+        let mut cursor = Cursor::new();
+        let mut moved = cursor.seek(self.tree(), &key::first(ids.start, RecordType::Other(0)));
+        let mut until_cancel = 0u32;
+        loop {
+            if until_cancel == 0 {
+                if cancel.is_some_and(|cancel| cancel()) {
+                    return Err(Error::Cancelled);
+                }
+                until_cancel = CANCEL_EVERY;
+            }
+            until_cancel = until_cancel.saturating_sub(1);
+            if let Err(error) = moved {
+                sink(Err(WalkError { path: Vec::new(), id: FileId(0), entry: None, error }))?;
+                if cursor.key_behind().is_none() {
+                    break;
+                }
+                moved = cursor.advance(self.tree());
+                continue;
+            }
+            let Some((leaf, index)) = cursor.leaf() else { break };
+            let Some((id, kind)) = key::decode(leaf.key(index)) else { break };
+            if id >= ids.end {
+                break;
+            }
+            if scan.file.id.0 != id {
+                scan.finish_file(sink)?;
+                scan.file.begin(id);
+            }
+            let (key, value) = (leaf.key(index), leaf.value(index).unwrap_or(&[]));
+            if let Err(flaw) = scan.record(id, kind, key, value) {
+                let error = flaw.at(leaf.place(""), id);
+                sink(Err(WalkError { path: Vec::new(), id: FileId(id), entry: None, error }))?;
+            }
+            moved = cursor.advance(self.tree());
+        }
+        scan.finish_file(sink)?;
+        Ok(scan.ledger)
+    }
+
+    /// Cuts the file ids into up to `parts` ranges of about equal work, for [`View::scan_range`].
+    #[must_use]
+    pub fn scan_parts(&self, parts: usize) -> Vec<Range<u64>> {
+        let mut borders = self.tree().root_ids();
+        borders.dedup();
+        let step = borders.len().div_ceil(parts.max(1)).max(1);
+        let mut starts: Vec<u64> = borders.into_iter().step_by(step).collect();
+        if let Some(first) = starts.first_mut() {
+            *first = 0;
+        }
+        let ends = starts.iter().skip(1).copied().chain([u64::MAX]);
+        starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+    }
+
+    /// Lists again the directories whose records and files disagreed: gives what was missed, reports what was
+    /// claimed wrongly. Returns how many entries it gave.
+    ///
+    /// # Errors
+    /// Whatever the sink returns.
+    pub fn reconcile(&self, ledger: &ScanLedger, sink: &mut ScanSink<'_>) -> Result<u64> {
+        let mut given = 0u64;
+        let mut scan = Scan::new(self);
+        for dir in ledger.sums.keys() {
+            if !scan.resolve(*dir) {
+                continue;
+            }
+            let mut pos = DirPos::default();
+            let mut left = ledger.sums.get(dir).copied().unwrap_or(0);
+            loop {
+                let mut batch = Vec::new();
+                if let Err(error) = self.read_dir(FileId(*dir), &mut pos, &mut batch, 64) {
+                    let path = scan.path_of_dir(*dir).to_vec();
+                    sink(Err(WalkError { path, id: FileId(*dir), entry: None, error }))?;
+                    left = 0;
+                    if pos.is_end() {
+                        break;
+                    }
+                    continue;
+                }
+                if batch.is_empty() {
+                    break;
+                }
+                for entry in batch {
+                    if self.claims(&entry, *dir) {
+                        continue;
+                    }
+                    left = left.wrapping_sub(mark(entry.id.0, entry.name.as_bytes()));
+                    scan.path_with(*dir, entry.name.as_bytes());
+                    match self.stat(entry.id) {
+                        Ok(stat) => {
+                            given = given.saturating_add(1);
+                            sink(Ok(ScanEntry { path: &scan.path, stat: &stat }))?;
+                        }
+                        Err(error) => {
+                            let path = scan.path.clone();
+                            sink(Err(WalkError { path, id: entry.id, entry: Some(entry), error }))?;
+                        }
+                    }
+                }
+            }
+            if left != 0 {
+                let place = Place::new("j_drec_hashed_key_t", "name").oid(Oid(*dir)).xid(self.xid());
+                let finding = Corrupt::new(Damage::Contradiction, place);
+                let error =
+                    finding.found("files that claim to be in a directory which does not list them").into();
+                let path = scan.path_of_dir(*dir).to_vec();
+                sink(Err(WalkError { path, id: FileId(*dir), entry: None, error }))?;
+            }
+        }
+        Ok(given)
+    }
+
+    /// True if the file itself says that it has this entry: then the scan has given it.
+    fn claims(&self, entry: &DirEntry, dir: u64) -> bool {
+        let listed = self.stat(entry.id).is_ok_and(|stat| stat.kind == Kind::Dir || stat.nlink > 0);
+        let links = self.links(entry.id).unwrap_or_default();
+        listed && links.iter().any(|(parent, name)| parent.0 == dir && *name == entry.name)
+    }
+}
+
+/// What has been read of the file whose records are under way.
+#[derive(Default)]
+struct FileUnderWay {
+    id: FileId,
+    stat: Option<Stat>,
+    /// Links, primary alone or all: directory and the name's place in `names`.
+    links: Vec<(u64, Range<usize>)>,
+    names: Vec<u8>,
+    siblings: bool,
+}
+
+impl FileUnderWay {
+    fn begin(&mut self, id: u64) {
+        self.id = FileId(id);
+        self.stat = None;
+        self.links.clear();
+        self.names.clear();
+        self.siblings = false;
+    }
+
+    fn push(&mut self, dir: u64, name: &[u8]) {
+        let start = self.names.len();
+        self.names.extend_from_slice(name);
+        self.links.push((dir, start..self.names.len()));
+    }
+}
+
+struct Dir {
+    parent: u64,
+    name: Box<[u8]>,
+}
+
+struct Scan<'v> {
+    view: &'v View,
+    file: FileUnderWay,
+    /// Directories whose place is known by a record of their parent.
+    dirs: BTreeMap<u64, Dir>,
+    ledger: ScanLedger,
+    /// Sum of the directory that was added to last, kept out of the map while it does not change.
+    sum: (u64, u64),
+    path: Vec<u8>,
+    /// Directory whose path stands at the start of `path`, and how long that is.
+    path_dir: Option<(u64, usize)>,
+    hashed: bool,
+}
+
+impl<'v> Scan<'v> {
+    fn new(view: &'v View) -> Scan<'v> {
+        Scan {
+            view,
+            file: FileUnderWay::default(),
+            dirs: BTreeMap::new(),
+            ledger: ScanLedger::default(),
+            sum: (0, 0),
+            path: Vec::new(),
+            path_dir: None,
+            hashed: view.name_rule().is_hashed(),
+        }
+    }
+
+    fn record(
+        &mut self,
+        id: u64,
+        kind: RecordType,
+        key: &[u8],
+        value: &[u8],
+    ) -> core::result::Result<(), super::record::Flaw> {
+        match kind {
+            RecordType::Inode => {
+                let inode = Inode::parse(value)?;
+                self.file.stat = Some(inode.stat(FileId(id)));
+                if let Some(name) = inode.name {
+                    self.file.push(inode.raw.parent_id.get(), name);
+                }
+            }
+            RecordType::SiblingLink => {
+                let link = SiblingLink::parse(key, value)?;
+                if !self.file.siblings {
+                    // The primary link is among them.
+                    self.file.links.clear();
+                    self.file.siblings = true;
+                }
+                self.file.push(link.parent_id, link.name);
+            }
+            RecordType::DirRec => {
+                let entry = DirRec::parse(key, value, self.hashed)?;
+                self.add(id, mark(entry.file_id, entry.name));
+                // The root's own record, under the reserved id above it, is not part of any path.
+                if entry.kind() == Kind::Dir && entry.file_id != ROOT_DIR.0 {
+                    self.dirs.insert(entry.file_id, Dir { parent: id, name: entry.name.into() });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, dir: u64, mark: u64) {
+        if self.sum.0 != dir {
+            self.store_sum();
+            self.sum = (dir, 0);
+        }
+        self.sum.1 = self.sum.1.wrapping_add(mark);
+    }
+
+    fn store_sum(&mut self) {
+        if self.sum.1 != 0 {
+            self.ledger.add(self.sum.0, self.sum.1);
+            self.sum.1 = 0;
+        }
+    }
+
+    /// All records of a file were seen: gives its links.
+    fn finish_file(&mut self, sink: &mut ScanSink<'_>) -> Result<()> {
+        let Some(mut stat) = self.file.stat.take() else {
+            self.store_sum();
+            return Ok(());
+        };
+        let needs_more = stat.bsd_flags & bsd_flags::UF_COMPRESSED != 0 || stat.kind == Kind::Symlink;
+        let mut incomplete = needs_more.then(|| self.view.complete(&mut stat)).and_then(Result::err);
+        if stat.id == ROOT_DIR {
+            self.ledger.entries = self.ledger.entries.saturating_add(1);
+            sink(Ok(ScanEntry { path: b"/", stat: &stat }))?;
+        } else if stat.kind == Kind::Dir {
+            self.give_dir(&stat, sink)?;
+        } else if stat.nlink > 0 {
+            let links = core::mem::take(&mut self.file.links);
+            let names = core::mem::take(&mut self.file.names);
+            for (dir, name) in &links {
+                let name = names.get(name.clone()).unwrap_or(&[]);
+                self.give(*dir, name, &stat, incomplete.take(), sink)?;
+            }
+            self.file.links = links;
+            self.file.names = names;
+        }
+        self.store_sum();
+        Ok(())
+    }
+
+    fn give_dir(&mut self, stat: &Stat, sink: &mut ScanSink<'_>) -> Result<()> {
+        if !self.resolve(stat.id.0) {
+            return Ok(());
+        }
+        let Some(dir) = self.dirs.get(&stat.id.0) else { return Ok(()) };
+        let (parent, name) = (dir.parent, dir.name.clone());
+        self.give(parent, &name, stat, None, sink)
+    }
+
+    fn give(
+        &mut self,
+        dir: u64,
+        name: &[u8],
+        stat: &Stat,
+        incomplete: Option<Error>,
+        sink: &mut ScanSink<'_>,
+    ) -> Result<()> {
+        if !self.resolve(dir) {
+            return Ok(());
+        }
+        self.add(dir, mark(stat.id.0, name).wrapping_neg());
+        self.path_with(dir, name);
+        match incomplete {
+            Some(error) => {
+                let entry = DirEntry {
+                    name: Name::from(name),
+                    id: stat.id,
+                    kind: stat.kind,
+                    added: None,
+                    link_id: None,
+                };
+                sink(Err(WalkError { path: self.path.clone(), id: stat.id, entry: Some(entry), error }))
+            }
+            None => {
+                self.ledger.entries = self.ledger.entries.saturating_add(1);
+                sink(Ok(ScanEntry { path: &self.path, stat }))
+            }
+        }
+    }
+
+    /// Makes sure that all directories from this one up to the root are known; false if it is not below the root.
+    fn resolve(&mut self, dir: u64) -> bool {
+        if self.path_dir.is_some_and(|(known, _)| known == dir) {
+            return true;
+        }
+        let mut here = dir;
+        for _ in 0..self.view.limits().directory_depth {
+            if here == ROOT_DIR.0 {
+                return true;
+            }
+            match self.dirs.get(&here) {
+                Some(known) => here = known.parent,
+                None => match self.look_up(here) {
+                    Some(found) => {
+                        let parent = found.parent;
+                        self.dirs.insert(here, found);
+                        here = parent;
+                    }
+                    None => return false,
+                },
+            }
+        }
+        false
+    }
+
+    /// Place of a directory whose parent comes later in key order or lies outside the scanned range: what its
+    /// inode says, if the parent's own record agrees.
+    fn look_up(&self, dir: u64) -> Option<Dir> {
+        let links = self.view.links(FileId(dir)).ok()?;
+        links.into_iter().find_map(|(parent, name)| {
+            let entry = self.view.lookup(parent, name.as_bytes()).ok()?;
+            let same = entry.id.0 == dir && entry.name == name;
+            same.then(|| Dir { parent: parent.0, name: name.as_bytes().into() })
+        })
+    }
+
+    /// Puts the path of a directory's entry into `path`. The directory is resolved.
+    fn path_with(&mut self, dir: u64, name: &[u8]) {
+        let len = self.path_of_dir(dir).len();
+        self.path.truncate(len);
+        self.path.push(b'/');
+        self.path.extend_from_slice(name);
+    }
+
+    /// Path of a resolved directory, empty for the root.
+    fn path_of_dir(&mut self, dir: u64) -> &[u8] {
+        if let Some((_, len)) = self.path_dir.filter(|(known, _)| *known == dir) {
+            return self.path.get(..len).unwrap_or(&[]);
+        }
+        let mut names: Vec<&[u8]> = Vec::new();
+        let mut here = dir;
+        while let Some(known) =
+            self.dirs.get(&here).filter(|_| names.len() <= self.view.limits().directory_depth)
+        {
+            names.push(&known.name);
+            here = known.parent;
+        }
+        self.path.clear();
+        for name in names.iter().rev() {
+            self.path.push(b'/');
+            self.path.extend_from_slice(name);
+        }
+        self.path_dir = Some((dir, self.path.len()));
+        &self.path
+    }
+}
+
+impl fmt::Debug for Scan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scan").field("dirs", &self.dirs.len()).field("entries", &self.ledger.entries).finish()
+    }
+}

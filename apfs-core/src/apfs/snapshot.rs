@@ -1,0 +1,171 @@
+//! Snapshots of a volume (sheet apfs-05, sections 1 to 4).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::btree::{Cursor, Physical, Record, Tree};
+use super::object::{Expect, XidRule};
+use super::omap::Omap;
+use super::raw::fs::{OBJ_ID_MASK, OBJ_TYPE_SHIFT};
+use super::raw::object::{OBJ_VIRTUAL, OBJECT_TYPE_SNAP_META_EXT};
+use super::raw::omap::{OMAP_SNAPSHOT_DELETED, OMAP_SNAPSHOT_REVERTED, OMAP_VAL_ENCRYPTED};
+use super::raw::snapshot::{JSnapMetadataVal, SnapMetaExt};
+use super::tree_kind::SNAP_META;
+use super::volume::Volume;
+use crate::base::bytes::{len64, pod, pod_rest, u64_at};
+use crate::base::damage::Damage;
+use crate::base::error::{Error, Result};
+use crate::base::ids::{Oid, Paddr, Uuid, Xid};
+use crate::base::time::Timestamp;
+use crate::fs::types::Name;
+
+/// Record type of a snapshot by transaction.
+const SNAP_METADATA: u64 = 1;
+/// Flag of a snapshot that gives up its data.
+const PENDING_DATALESS: u32 = 1;
+/// Flag of a snapshot that is being merged away.
+const MERGE_IN_PROGRESS: u32 = 2;
+
+/// A snapshot of a volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Its name.
+    pub name: Name,
+    /// Its transaction: the state that it keeps.
+    pub xid: Xid,
+    /// Its id, where the volume keeps one and it can be read.
+    pub uuid: Option<Uuid>,
+    /// When it was taken.
+    pub created: Timestamp,
+    /// When its record was last changed.
+    pub changed: Timestamp,
+    /// Flags of its record: 1 becoming dataless, 2 being merged away.
+    pub flags: u32,
+    /// Flags in the object map: 1 deleted, 2 reverted; `None` if the map does not know it.
+    pub map_flags: Option<u32>,
+    /// Copy of the volume superblock.
+    pub superblock_block: Paddr,
+    /// Tree of the extents that it introduced.
+    pub extentref_tree: Oid,
+}
+
+impl Snapshot {
+    /// Why the snapshot can't be relied on, if it can't: it is on its way out.
+    #[must_use]
+    pub fn unusable_because(&self) -> Option<&'static str> {
+        match self.map_flags {
+            None => Some("the object map does not keep its state"),
+            Some(flags) if flags & OMAP_SNAPSHOT_DELETED != 0 => Some("it is being deleted"),
+            Some(flags) if flags & OMAP_SNAPSHOT_REVERTED != 0 => Some("it was given up by a revert"),
+            Some(_) if self.flags & MERGE_IN_PROGRESS != 0 => Some("it is being merged away"),
+            Some(_) if self.flags & PENDING_DATALESS != 0 => Some("it is giving up its data"),
+            Some(_) => None,
+        }
+    }
+
+    fn parse(record: &Record) -> Result<Option<Snapshot>> {
+        let damaged = |damage, field| Error::damage(damage, record.place("j_snap_metadata_val_t", field));
+        let head = u64_at(record.key(), 0).ok_or_else(|| damaged(Damage::Bounds, "hdr"))?;
+        if head >> OBJ_TYPE_SHIFT != SNAP_METADATA {
+            return Ok(None);
+        }
+        let (raw, rest): (&JSnapMetadataVal, _) =
+            pod_rest(record.value()).ok_or_else(|| damaged(Damage::Bounds, ""))?;
+        let name = rest.get(..usize::from(raw.name_len.get())).and_then(|name| name.strip_suffix(&[0]));
+        let name = name.filter(|name| !name.is_empty()).ok_or_else(|| damaged(Damage::Name, "name"))?;
+        Ok(Some(Snapshot {
+            name: Name::from(name),
+            xid: Xid(head & OBJ_ID_MASK),
+            uuid: None,
+            created: Timestamp(raw.create_time.get()),
+            changed: Timestamp(raw.change_time.get()),
+            flags: raw.flags.get(),
+            map_flags: None,
+            superblock_block: Paddr(raw.sblock_oid.get()),
+            extentref_tree: Oid(raw.extentref_tree_oid.get()),
+        }))
+    }
+}
+
+impl Volume {
+    /// The volume's object map.
+    ///
+    /// # Errors
+    /// Damage or I/O.
+    pub fn omap(&self) -> Result<Omap> {
+        let container = self.container();
+        let oid = Oid(self.superblock().raw().apfs_omap_oid.get());
+        Omap::open(container.store().clone(), oid, container.xid())
+    }
+
+    /// Its snapshots, oldest first; also of a locked volume, then without their ids.
+    ///
+    /// # Errors
+    /// Damage or I/O, and more than [`Limits::snapshots`](crate::Limits::snapshots).
+    pub fn snapshots(&self) -> Result<Vec<Snapshot>> {
+        self.snapshots_with(&self.omap()?)
+    }
+
+    /// The snapshot of a name, or of a transaction written in decimal if no name fits.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub fn snapshot(&self, name: impl AsRef<[u8]>) -> Result<Snapshot> {
+        let name = name.as_ref();
+        let xid = core::str::from_utf8(name).ok().and_then(|text| text.parse().ok()).map(Xid);
+        let all = self.snapshots()?;
+        let named = all.iter().find(|snapshot| snapshot.name.as_bytes() == name);
+        let found = named.or_else(|| all.iter().find(|snapshot| Some(snapshot.xid) == xid));
+        found.cloned().ok_or_else(|| Error::not_found(alloc::format!("snapshot {}", Name::from(name))))
+    }
+
+    fn snapshots_with(&self, omap: &Omap) -> Result<Vec<Snapshot>> {
+        let container = self.container();
+        let root = Oid(self.superblock().raw().apfs_snap_meta_tree_oid.get());
+        let resolve = Arc::new(Physical { newest: container.xid() });
+        let tree = Tree::open(container.store().clone(), &SNAP_META, resolve, root)?;
+        let known = omap.snapshots()?;
+        let limit = container.limits().snapshots;
+        let mut snapshots = Vec::new();
+        let mut cursor = Cursor::new();
+        cursor.seek(&tree, &[0; 8])?;
+        while let Some(record) = cursor.record() {
+            if let Some(mut snapshot) = Snapshot::parse(&record)? {
+                if snapshots.len() >= limit {
+                    let limit = len64(limit);
+                    return Err(Error::Limit { what: "snapshots", limit, found: limit.saturating_add(1) });
+                }
+                let entry = known.binary_search_by_key(&snapshot.xid, |entry| entry.xid).ok();
+                snapshot.map_flags = entry.and_then(|index| known.get(index)).map(|entry| entry.flags);
+                snapshot.uuid = self.snapshot_uuid(omap, snapshot.xid);
+                snapshots.push(snapshot);
+            }
+            cursor.advance(&tree)?;
+        }
+        Ok(snapshots)
+    }
+
+    /// The id of a snapshot; it stands in an object of its own, of which every snapshot has a version.
+    fn snapshot_uuid(&self, omap: &Omap, xid: Xid) -> Option<Uuid> {
+        let oid = Oid(self.superblock().raw().apfs_snap_meta_ext_oid.get());
+        if oid.0 == 0 {
+            return None;
+        }
+        let mapping = omap.lookup(oid, xid).ok()??;
+        if mapping.flags & OMAP_VAL_ENCRYPTED != 0 {
+            return None;
+        }
+        let expect = Expect {
+            structure: "snap_meta_ext_obj_phys_t",
+            oid,
+            xid: XidRule::Exactly(mapping.xid),
+            object_type: OBJECT_TYPE_SNAP_META_EXT,
+            storage: OBJ_VIRTUAL,
+            subtype: 0,
+        };
+        let bytes = self.container().store().object(mapping.block, &expect).ok()?;
+        let raw: &SnapMetaExt = pod(&bytes)?;
+        Some(Uuid(raw.sme_uuid)).filter(|uuid| !uuid.is_nil() && raw.sme_snap_xid.get() == xid.0)
+    }
+}

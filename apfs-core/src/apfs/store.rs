@@ -1,0 +1,156 @@
+//! Device, cache, limits and checksum policy of one container: the only reader of a device in `apfs`.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::node::Node;
+use super::object::{Expect, Header, too_short, verify_checksum};
+use super::tree_kind::TreeKind;
+use crate::base::bytes::zeroed;
+use crate::base::damage::{Corrupt, Damage, Place};
+use crate::base::error::{Error, Result};
+use crate::base::ids::{BlockSize, Paddr};
+use crate::base::limits::Limits;
+use crate::base::report::{Checksums, Observer};
+use crate::io::cache::Cache;
+use crate::io::read_at::ReadAt;
+
+/// What every structure of a container is read through.
+pub(crate) struct Store {
+    device: Arc<dyn ReadAt>,
+    block_size: BlockSize,
+    block_count: u64,
+    limits: Limits,
+    checksums: Checksums,
+    observer: Option<Arc<dyn Observer>>,
+    nodes: Cache<Arc<Node>>,
+}
+
+impl Store {
+    pub(crate) fn new(
+        device: Arc<dyn ReadAt>,
+        block_size: BlockSize,
+        block_count: u64,
+        limits: Limits,
+        checksums: Checksums,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Store {
+        let nodes = Cache::new(limits.cache_bytes, block_size.len());
+        Store { device, block_size, block_count, limits, checksums, observer, nodes }
+    }
+
+    pub(crate) fn block_size(&self) -> BlockSize {
+        self.block_size
+    }
+
+    pub(crate) fn block_count(&self) -> u64 {
+        self.block_count
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Tells the observer about damage that does not stop the work.
+    pub(crate) fn report(&self, finding: &Corrupt) {
+        if let Some(observer) = &self.observer {
+            observer.finding(finding);
+        }
+    }
+
+    /// Fills `buf` with the bytes of consecutive blocks from byte `skip` of block `first` on.
+    pub(crate) fn read(&self, first: Paddr, skip: u64, buf: &mut [u8]) -> Result<()> {
+        let outside = || Error::damage(Damage::PastEnd, Place::new("container", "").block(first));
+        let start = self.block_size.offset_of(first).and_then(|start| start.checked_add(skip));
+        let start = start.ok_or_else(outside)?;
+        let end = start.checked_add(crate::base::bytes::len64(buf.len())).ok_or_else(outside)?;
+        if end > self.block_count.saturating_mul(self.block_size.bytes()) {
+            return Err(outside());
+        }
+        self.device.read_exact_at(start, buf)
+    }
+
+    /// The bytes of `count` consecutive blocks, unchecked.
+    pub(crate) fn blocks(&self, first: Paddr, count: usize) -> Result<Vec<u8>> {
+        let mut bytes = zeroed(self.block_size.len().saturating_mul(count))?;
+        self.read(first, 0, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Checks the checksum of an object by the policy.
+    pub(crate) fn checksum(&self, bytes: &[u8], place: Place) -> Result<()> {
+        if self.checksums == Checksums::Ignore {
+            return Ok(());
+        }
+        match verify_checksum(bytes, place) {
+            Ok(()) => Ok(()),
+            Err(finding) if self.checksums == Checksums::Report => {
+                self.report(&finding);
+                Ok(())
+            }
+            Err(finding) => Err(finding.into()),
+        }
+    }
+
+    /// An object of one block: checksum, id, type and transaction checked.
+    pub(crate) fn object(&self, block: Paddr, expect: &Expect) -> Result<Vec<u8>> {
+        let bytes = self.blocks(block, 1)?;
+        self.check_object(&bytes, block, expect)?;
+        Ok(bytes)
+    }
+
+    /// Checks the header and checksum of an object's bytes.
+    pub(crate) fn check_object(&self, bytes: &[u8], block: Paddr, expect: &Expect) -> Result<()> {
+        let header = Header::parse(bytes).ok_or_else(|| too_short(expect.structure, block))?;
+        self.checksum(bytes, expect.place("o_cksum", block))?;
+        expect.check(&header, block)
+    }
+
+    /// A node, from the cache if it is there.
+    pub(crate) fn node(&self, request: &NodeRequest) -> Result<Arc<Node>> {
+        let block = request.block;
+        let node = match self.nodes.get(block.0) {
+            Some(node) if core::ptr::eq(node.kind(), request.kind) => node,
+            _ => {
+                let bytes = self.blocks(block, 1)?;
+                if !request.headerless {
+                    self.checksum(&bytes, request.expect.place("o_cksum", block))?;
+                }
+                let node = Arc::new(Node::parse(bytes, block, request.kind)?);
+                self.nodes.insert(block.0, node.clone());
+                node
+            }
+        };
+        // On every use, cached or not: the same block may be reached through a reference that promises otherwise.
+        if node.is_root() != request.root || node.is_headerless() != request.headerless {
+            return Err(Corrupt::new(Damage::Contradiction, node.place("btn_flags")).into());
+        }
+        if !request.headerless {
+            request.expect.check(node.header(), block)?;
+        } else if *node.header() != Header::default() {
+            return Err(Corrupt::new(Damage::Contradiction, node.place("btn_o")).into());
+        }
+        Ok(node)
+    }
+}
+
+/// Which node is wanted and what the reference to it promises.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodeRequest {
+    pub(crate) block: Paddr,
+    pub(crate) kind: &'static TreeKind,
+    pub(crate) expect: Expect,
+    pub(crate) root: bool,
+    pub(crate) headerless: bool,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("block_size", &self.block_size)
+            .field("block_count", &self.block_count)
+            .field("checksums", &self.checksums)
+            .finish_non_exhaustive()
+    }
+}

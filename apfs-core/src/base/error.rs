@@ -1,0 +1,189 @@
+//! The one error type, in classes that say whose fault it is.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use super::damage::{Corrupt, Damage, Place};
+
+/// Result of everything fallible in this crate.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+/// Cause of an I/O error: whatever the device says.
+pub type Cause = Box<dyn core::error::Error + Send + Sync>;
+
+/// Why an operation failed. [`Error::class`] tells whose fault it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The device could not give the bytes.
+    #[error("{0}")]
+    Io(Box<IoError>),
+    /// The image is damaged; the place is named.
+    #[error("damaged: {0}")]
+    Corrupt(Box<Corrupt>),
+    /// The image is sound, this version can't read it.
+    #[error("unsupported: {0}")]
+    Unsupported(Box<Unsupported>),
+    /// A key is needed.
+    #[error("locked: {0}")]
+    Locked(Box<str>),
+    /// A configured ceiling was reached.
+    #[error("limit reached: {what} is {found}, at most {limit} allowed")]
+    Limit {
+        /// What was limited.
+        what: &'static str,
+        /// The ceiling.
+        limit: u64,
+        /// What the image asked for.
+        found: u64,
+    },
+    /// There is nothing of that name or number.
+    #[error("not found: {0}")]
+    NotFound(Box<str>),
+    /// A directory was needed.
+    #[error("not a directory")]
+    NotADirectory,
+    /// Something other than a directory was needed.
+    #[error("is a directory")]
+    IsADirectory,
+    /// A symbolic link was needed.
+    #[error("not a symbolic link")]
+    NotASymlink,
+    /// A path leads through too many symbolic links.
+    #[error("too many symbolic links")]
+    TooManyLinks,
+    /// The caller's cancel hook said stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// The calling code asked for something that makes no sense.
+    #[error("wrong call: {0}")]
+    Misuse(&'static str),
+}
+
+/// Whose fault an error is: the single source for exit codes, C status numbers and Python exceptions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// The device or the operating system.
+    Io,
+    /// The image.
+    Corrupt,
+    /// This library: a feature it does not have.
+    Unsupported,
+    /// A missing key.
+    Locked,
+    /// A configured ceiling.
+    Limit,
+    /// The caller's path, name or number.
+    NotFound,
+    /// The caller's path leads to the wrong kind of thing.
+    WrongKind,
+    /// The caller stopped it.
+    Cancelled,
+    /// The calling code.
+    Misuse,
+}
+
+impl Class {
+    /// Every class, for tables that must cover them all.
+    pub const ALL: [Class; 9] = [
+        Class::Io,
+        Class::Corrupt,
+        Class::Unsupported,
+        Class::Locked,
+        Class::Limit,
+        Class::NotFound,
+        Class::WrongKind,
+        Class::Cancelled,
+        Class::Misuse,
+    ];
+}
+
+/// A failed read of a device: where, how much, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {len} bytes at offset {offset}: {cause}")]
+#[non_exhaustive]
+pub struct IoError {
+    /// Byte offset on the device.
+    pub offset: u64,
+    /// Length of the read in bytes.
+    pub len: u64,
+    /// What the device said.
+    pub cause: Cause,
+}
+
+/// Something sound that this version can't read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}{}{hint}", if hint.is_empty() { "" } else { "; " })]
+#[non_exhaustive]
+pub struct Unsupported {
+    /// What it is, by name and number.
+    pub what: String,
+    /// What the user can do, may be empty.
+    pub hint: &'static str,
+}
+
+impl Error {
+    /// Whose fault this is.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        match self {
+            Error::Io(_) => Class::Io,
+            Error::Corrupt(_) => Class::Corrupt,
+            Error::Unsupported(_) => Class::Unsupported,
+            Error::Locked(_) => Class::Locked,
+            Error::Limit { .. } => Class::Limit,
+            Error::NotFound(_) => Class::NotFound,
+            Error::NotADirectory | Error::IsADirectory | Error::NotASymlink | Error::TooManyLinks => {
+                Class::WrongKind
+            }
+            Error::Cancelled => Class::Cancelled,
+            Error::Misuse(_) => Class::Misuse,
+        }
+    }
+
+    /// The finding, if the image is damaged.
+    #[must_use]
+    pub fn corrupt(&self) -> Option<&Corrupt> {
+        match self {
+            Error::Corrupt(corrupt) => Some(corrupt),
+            _ => None,
+        }
+    }
+
+    /// An I/O error of a read of `len` bytes at `offset`.
+    pub fn io(offset: u64, len: u64, cause: impl Into<Cause>) -> Error {
+        Error::Io(Box::new(IoError { offset, len, cause: cause.into() }))
+    }
+
+    /// Something sound that this version can't read, with advice (may be empty).
+    pub fn unsupported(what: impl Into<String>, hint: &'static str) -> Error {
+        Error::Unsupported(Box::new(Unsupported { what: what.into(), hint }))
+    }
+
+    /// There is nothing of that name.
+    pub fn not_found(what: impl Into<String>) -> Error {
+        Error::NotFound(what.into().into_boxed_str())
+    }
+
+    pub(crate) fn damage(damage: Damage, place: Place) -> Error {
+        Corrupt::new(damage, place).into()
+    }
+}
+
+impl From<Corrupt> for Error {
+    fn from(corrupt: Corrupt) -> Error {
+        Error::Corrupt(Box::new(corrupt))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A result of nothing stays small: errors are carried by every call.
+    #[test]
+    fn stays_small() {
+        assert!(size_of::<Result<()>>() <= 32, "{}", size_of::<Result<()>>());
+    }
+}

@@ -1,0 +1,10 @@
+//! Floor 0: errors, limits, ids, checked bytes, locks, time. Imports nothing of the crate.
+
+pub mod bytes;
+pub mod damage;
+pub mod error;
+pub mod ids;
+pub mod limits;
+pub mod report;
+pub mod sync;
+pub mod time;

@@ -1,0 +1,7 @@
+//! Floor 3: the contract that every mounted file system fulfils, and what is written once on top of it.
+
+pub mod file;
+pub mod path;
+pub mod types;
+pub mod view;
+pub mod walk;

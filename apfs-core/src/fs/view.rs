@@ -1,0 +1,85 @@
+//! The common view: one sealed, object-safe trait for every mounted file system.
+
+use alloc::vec::Vec;
+
+use super::types::{DirEntry, DirPos, ExtentRun, Name, Stat, StreamId, XattrInfo};
+use crate::base::error::Result;
+use crate::base::ids::FileId;
+use crate::base::limits::Limits;
+
+/// Keeps [`Fs`] closed: new methods are no breaking change.
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+/// A file system at one moment: live, or a snapshot. Read-only and shared freely between threads.
+///
+/// Paths, walking and whole files stand on top of it: [`FsExt`](super::path::FsExt), [`Walk`](super::walk::Walk)
+/// and [`File`](super::file::File).
+///
+/// Every method can fail with [`Error::Io`](crate::Error::Io) and [`Error::Corrupt`](crate::Error::Corrupt);
+/// only what else can happen is said below.
+pub trait Fs: Send + Sync + sealed::Sealed {
+    /// The root directory.
+    fn root(&self) -> FileId;
+
+    /// Ceilings that this file system was opened with.
+    fn limits(&self) -> &Limits;
+
+    /// Metadata of a file.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::Error::NotFound) if there is no such file.
+    fn stat(&self, id: FileId) -> Result<Stat>;
+
+    /// Finds a name in a directory, by the volume's own rule of which names are equal.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::Error::NotFound) if the directory has no such entry.
+    fn lookup(&self, dir: FileId, name: &[u8]) -> Result<DirEntry>;
+
+    /// Appends up to `max` entries of a directory to `out`, in stored order, and moves `pos` past them.
+    /// Nothing appended means the end.
+    ///
+    /// # Errors
+    /// A damaged entry is an error once; `pos` is then past it and the listing can go on.
+    fn read_dir(&self, dir: FileId, pos: &mut DirPos, out: &mut Vec<DirEntry>, max: usize) -> Result<()>;
+
+    /// Length of a stream in bytes.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::Error::NotFound) if the file has no such stream.
+    fn stream_len(&self, id: FileId, stream: &StreamId) -> Result<u64>;
+
+    /// Reads bytes of a stream into `buf`; returns how many, less than asked only at the end of the stream.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::Error::Unsupported) for compression this version can't read,
+    /// [`IsADirectory`](crate::Error::IsADirectory) for the data of a directory.
+    fn read_at(&self, id: FileId, stream: &StreamId, offset: u64, buf: &mut [u8]) -> Result<usize>;
+
+    /// Appends up to `max` runs of a stream, from byte `from` on. Nothing appended means the end.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::Error::Unsupported) for a value that is stored inside a record.
+    fn extents(
+        &self,
+        id: FileId,
+        stream: &StreamId,
+        from: u64,
+        out: &mut Vec<ExtentRun>,
+        max: usize,
+    ) -> Result<()>;
+
+    /// The extended attributes of a file, hidden ones included, in stored order.
+    ///
+    /// # Errors
+    /// None of its own.
+    fn xattrs(&self, id: FileId) -> Result<Vec<XattrInfo>>;
+
+    /// Target of a symbolic link.
+    ///
+    /// # Errors
+    /// [`NotASymlink`](crate::Error::NotASymlink) for anything else.
+    fn read_link(&self, id: FileId) -> Result<Name>;
+}

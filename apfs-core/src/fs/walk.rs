@@ -1,0 +1,174 @@
+//! Depth-first walk over any [`Fs`] with an explicit stack.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::types::{DirEntry, DirPos, Kind, Name, Stat};
+use super::view::Fs;
+use crate::base::bytes::len64;
+use crate::base::damage::{Corrupt, Damage, Place};
+use crate::base::error::Error;
+use crate::base::ids::{FileId, Oid};
+use crate::text::escape::Escaped;
+
+/// Entries read ahead per directory.
+const BATCH: usize = 64;
+
+/// One file or directory met on a walk.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WalkEntry {
+    /// Path from the start of the walk, `/` for the start itself, names as stored.
+    pub path: Vec<u8>,
+    /// Directories between the start and this entry.
+    pub depth: usize,
+    /// The directory's record of it; for the start of the walk a record without a name.
+    pub entry: DirEntry,
+    /// Its metadata.
+    pub stat: Stat,
+}
+
+/// Something that could not be read on a walk. The walk goes on beside it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct WalkError {
+    /// Path of the entry, or of the directory whose listing failed.
+    pub path: Vec<u8>,
+    /// File that the error is about.
+    pub id: FileId,
+    /// The directory's record, if it is an entry whose metadata can't be read.
+    pub entry: Option<DirEntry>,
+    /// Why.
+    pub error: Error,
+}
+
+impl fmt::Display for WalkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", Escaped(&self.path), self.error)
+    }
+}
+
+impl core::error::Error for WalkError {}
+
+/// Iterator over everything from a start down, directories before their content.
+///
+/// Damage costs only what it touches: it comes as an item and the walk goes on.
+pub struct Walk<'f, F: Fs + ?Sized> {
+    fs: &'f F,
+    start: Option<FileId>,
+    path: Vec<u8>,
+    stack: Vec<Frame>,
+}
+
+struct Frame {
+    dir: FileId,
+    pos: DirPos,
+    batch: alloc::vec::IntoIter<DirEntry>,
+    path_len: usize,
+    done: bool,
+}
+
+impl<'f, F: Fs + ?Sized> Walk<'f, F> {
+    /// A walk from a file or directory.
+    #[must_use]
+    pub fn new(fs: &'f F, start: FileId) -> Walk<'f, F> {
+        Walk { fs, start: Some(start), path: Vec::new(), stack: Vec::new() }
+    }
+
+    /// Leaves out the content of the directory that came last.
+    pub fn skip_content(&mut self) {
+        self.stack.pop();
+    }
+
+    fn begin(&mut self, start: FileId) -> Result<WalkEntry, WalkError> {
+        let stat = self.fs.stat(start).map_err(|error| WalkError {
+            path: b"/".to_vec(),
+            id: start,
+            entry: None,
+            error,
+        })?;
+        let kind = stat.kind;
+        if kind == Kind::Dir {
+            self.stack.push(Frame::new(start, 0));
+        }
+        let entry = DirEntry { name: Name::default(), id: start, kind, added: None, link_id: None };
+        Ok(WalkEntry { path: b"/".to_vec(), depth: 0, entry, stat })
+    }
+
+    fn visit(&mut self, entry: DirEntry, path_len: usize) -> Result<WalkEntry, WalkError> {
+        self.path.truncate(path_len);
+        self.path.push(b'/');
+        self.path.extend_from_slice(entry.name.as_bytes());
+        let depth = self.stack.len();
+        let (path, id) = (self.path.clone(), entry.id);
+        let stat = match self.fs.stat(id) {
+            Ok(stat) => stat,
+            Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
+        };
+        if stat.kind == Kind::Dir {
+            if let Some(error) = self.refuse_descent(id) {
+                return Err(WalkError { path, id, entry: Some(entry), error });
+            }
+            self.stack.push(Frame::new(id, self.path.len()));
+        }
+        Ok(WalkEntry { path, depth, entry, stat })
+    }
+
+    /// A directory inside itself would never end; deeper than the limit is not followed.
+    fn refuse_descent(&self, dir: FileId) -> Option<Error> {
+        if self.stack.iter().any(|frame| frame.dir == dir) {
+            let place = Place::new("j_drec_val_t", "file_id").oid(Oid(dir.0));
+            return Some(Corrupt::new(Damage::Loop, place).into());
+        }
+        let limit = self.fs.limits().directory_depth;
+        (self.stack.len() >= limit).then(|| Error::Limit {
+            what: "directory depth",
+            limit: len64(limit),
+            found: len64(limit).saturating_add(1),
+        })
+    }
+}
+
+impl Frame {
+    fn new(dir: FileId, path_len: usize) -> Frame {
+        Frame { dir, pos: DirPos::default(), batch: Vec::new().into_iter(), path_len, done: false }
+    }
+}
+
+impl<F: Fs + ?Sized> Iterator for Walk<'_, F> {
+    type Item = Result<WalkEntry, WalkError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(start) = self.start.take() {
+            return Some(self.begin(start));
+        }
+        loop {
+            let frame = self.stack.last_mut()?;
+            let path_len = frame.path_len;
+            if let Some(entry) = frame.batch.next() {
+                return Some(self.visit(entry, path_len));
+            }
+            if frame.done {
+                self.stack.pop();
+                continue;
+            }
+            let mut batch = Vec::new();
+            let listed = self.fs.read_dir(frame.dir, &mut frame.pos, &mut batch, BATCH);
+            frame.done = listed.is_ok() && batch.is_empty();
+            frame.batch = batch.into_iter();
+            if let Err(error) = listed {
+                let path = if path_len == 0 { b"/".to_vec() } else { self.path.get(..path_len)?.to_vec() };
+                let error = WalkError { path, id: frame.dir, entry: None, error };
+                // A failed listing that did not move would fail the same way for ever.
+                frame.done = frame.pos.is_end();
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+impl<F: Fs + ?Sized> fmt::Debug for Walk<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walk").field("path", &Escaped(&self.path)).field("depth", &self.stack.len()).finish()
+    }
+}

@@ -1,0 +1,3 @@
+//! Partition tables: lists of named byte ranges.
+
+pub mod gpt;

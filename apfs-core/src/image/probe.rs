@@ -1,0 +1,86 @@
+//! What is in a run of bytes? Signatures of file systems and disk images (sheet partitions, sections 4 and 5).
+
+use crate::base::bytes::{get, to_usize, zeroed};
+use crate::base::error::Result;
+use crate::io::read_at::ReadAt;
+
+/// What the first and last bytes of a device look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// An APFS container.
+    Apfs,
+    /// An HFS+ or HFSX volume.
+    HfsPlus,
+    /// Something else that can be named: what, and advice.
+    Other(&'static str, &'static str),
+    /// Nothing known.
+    Unknown,
+}
+
+/// Bytes from the start that signatures are looked for in.
+const START: u64 = 4096;
+/// Bytes from the end.
+const END: u64 = 512;
+
+/// Looks at the first 4096 and the last 512 bytes.
+///
+/// # Errors
+/// I/O.
+pub fn probe(device: &dyn ReadAt) -> Result<Content> {
+    let mut start = zeroed(to_usize(device.len().min(START))?)?;
+    device.read_exact_at(0, &mut start)?;
+    if get(&start, 32, 4) == Some(b"NXSB") {
+        return Ok(Content::Apfs);
+    }
+    let mut end = zeroed(to_usize(device.len().min(END))?)?;
+    device.read_exact_at(device.len().saturating_sub(END), &mut end)?;
+    let later = "this version reads raw disks and partitions; convert it to a raw image first";
+    let at_start: [(usize, &[u8], Content); 16] = [
+        (0, b"encrcdsa", Content::Other("encrypted disk image", later)),
+        (0, b"sprs", Content::Other("sparse image", later)),
+        (0, b"shdw", Content::Other("ASIF sparse image", later)),
+        (0, b"AEA1", Content::Other("Apple Encrypted Archive", "decrypt it with its key first")),
+        (0, b"EVF\x09\x0D\x0A\xFF\x00", Content::Other("EWF (E01) image", later)),
+        (0, b"QFI\xFB", Content::Other("QCOW image", later)),
+        (0, b"KDMV", Content::Other("VMDK image", later)),
+        (0, b"vhdxfile", Content::Other("VHDX image", later)),
+        (0, b"\x1F\x8B", Content::Other("gzip file", "uncompress it first")),
+        (0, b"\x28\xB5\x2F\xFD", Content::Other("zstd file", "uncompress it first")),
+        (0, b"PK\x03\x04", Content::Other("zip file", "unpack it first")),
+        (88, b"CS", Content::Other("CoreStorage volume", "this version does not read it")),
+        (1024, b"H+", Content::HfsPlus),
+        (1024, b"HX", Content::HfsPlus),
+        (1024, b"BD", Content::Other("HFS volume", "this version does not read it")),
+        (3, b"NTFS    ", Content::Other("NTFS volume", "this is no Apple file system")),
+    ];
+    let at_end: [(&[u8], Content); 1] = [(b"koly", Content::Other("UDIF disk image (DMG)", later))];
+    if let Some((_, content)) = at_end.into_iter().find(|(magic, _)| end.starts_with(magic)) {
+        return Ok(content);
+    }
+    if end.ends_with(b"cdsaencr") {
+        return Ok(Content::Other("encrypted disk image", later));
+    }
+    let found = at_start
+        .into_iter()
+        .find(|(at, magic, _)| start.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
+    Ok(found.map_or(Content::Unknown, |(_, _, content)| content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Signatures are found where they belong, also on devices shorter than what is looked at.
+    #[test]
+    fn signatures() {
+        let mut bytes = alloc::vec![0u8; 8192];
+        assert_eq!(probe(&bytes).unwrap(), Content::Unknown);
+        bytes[1024..1026].copy_from_slice(b"H+");
+        assert_eq!(probe(&bytes).unwrap(), Content::HfsPlus);
+        bytes[32..36].copy_from_slice(b"NXSB");
+        assert_eq!(probe(&bytes).unwrap(), Content::Apfs);
+        assert_eq!(probe(&alloc::vec![1u8; 3]).unwrap(), Content::Unknown);
+        assert_eq!(probe(&alloc::vec::Vec::new()).unwrap(), Content::Unknown);
+    }
+}

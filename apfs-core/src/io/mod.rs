@@ -1,0 +1,10 @@
+//! Floor 1: devices that give bytes, and the block cache. Nothing here can write.
+
+pub(crate) mod cache;
+#[cfg(feature = "std")]
+pub mod file;
+pub mod pieces;
+pub mod read_at;
+#[cfg(feature = "std")]
+pub mod stream;
+pub mod window;

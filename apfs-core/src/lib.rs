@@ -1,0 +1,65 @@
+//! Reads Apple file systems from disks and disk images, without a Mac.
+//!
+//! `no_std` with `alloc`, no unsafe code, nothing is ever written. Images are taken to be hostile: no byte of one
+//! causes a panic, endless work or unbounded memory, and damage is an error that names its place.
+//!
+//! ```
+//! # fn main() -> apfs_core::Result<()> {
+//! # let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/demo.img");
+//! use apfs_core::{Disk, Fs, FsExt};
+//!
+//! let disk = Disk::open_file(sample)?;                   // finds partitions and containers
+//! let container = disk.container(0, Default::default())?;
+//! let volume = container.volume(0)?;
+//! let view = volume.view()?;                             // or volume.view_at(&volume.snapshot("before")?)?
+//! for entry in view.walk(view.root()) {
+//!     let entry = entry.expect("the sample is sound");
+//!     println!("{:>9} {}", entry.stat.size, entry.entry.name);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | start at | for |
+//! |---|---|
+//! | [`Disk`] | a file, device node or buffer: partitions, containers, volumes |
+//! | [`apfs::Container`], [`apfs::Volume`] | checkpoints, roles, groups, snapshots |
+//! | [`apfs::View`] | a volume's files, live or at a snapshot; [`apfs::View::scan`] lists everything fastest |
+//! | [`Fs`], [`FsExt`] | what every file system can do: stat, list, read, by number or by path |
+//! | [`apfs::btree`], [`apfs::record`], [`apfs::raw`] | trees, records and structures as they lie on disk |
+//! | [`ReadAt`] | your own source of bytes |
+//!
+//! Numbers are bytes and nanoseconds unless they say otherwise. Errors tell whose fault it is: [`Error::class`].
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+pub mod apfs;
+pub mod base;
+pub mod decmpfs;
+pub mod fs;
+pub mod image;
+pub mod io;
+pub mod open;
+pub mod sum;
+pub mod text;
+
+pub use base::damage::{Corrupt, Damage, Place};
+pub use base::error::{Class, Error, Result};
+pub use base::ids::{BlockSize, FileId, Oid, Paddr, Uuid, Xid};
+pub use base::limits::Limits;
+pub use base::report::{Checksums, Observer};
+pub use base::time::Timestamp;
+pub use fs::file::File;
+pub use fs::path::FsExt;
+pub use fs::types::{
+    Compression, DirEntry, DirPos, ExtentKind, ExtentRun, Kind, Name, Stat, StreamId, XattrInfo,
+};
+pub use fs::view::Fs;
+pub use fs::walk::{Walk, WalkEntry, WalkError};
+pub use io::read_at::ReadAt;
+pub use open::{Disk, Partition, Scheme};

@@ -1,0 +1,242 @@
+//! Floor 6: one door. Finds what is on a disk and opens it.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::apfs::{Container, ContainerOptions, Volume};
+use crate::base::damage::Corrupt;
+use crate::base::error::{Error, Result};
+use crate::base::ids::Uuid;
+use crate::image::part::gpt::{Gpt, type_name};
+use crate::image::probe::{Content, probe};
+use crate::io::read_at::ReadAt;
+use crate::io::window::Window;
+
+/// How the partitions of a disk are described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// No table: one file system fills the disk.
+    None,
+    /// GUID partition table.
+    Gpt,
+}
+
+impl Scheme {
+    /// Short name: `none` or `gpt`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Scheme::None => "none",
+            Scheme::Gpt => "gpt",
+        }
+    }
+}
+
+/// One partition: what it is and where.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Partition {
+    /// Its number: used entries in the order of the table, from 0.
+    pub index: usize,
+    /// First byte on the disk.
+    pub start: u64,
+    /// Length in bytes.
+    pub len: u64,
+    /// Type as the table has it.
+    pub type_guid: Option<Uuid>,
+    /// Name of the type, empty if it has none.
+    pub type_name: &'static str,
+    /// Name in the table.
+    pub label: String,
+    /// What is in it, by its signature.
+    pub content: Content,
+}
+
+/// A disk: its partitions and what they hold.
+///
+/// ```
+/// # fn main() -> apfs_core::Result<()> {
+/// # let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/demo.img");
+/// use apfs_core::{Disk, Fs, FsExt};
+///
+/// let disk = Disk::open_file(sample)?;
+/// for volume in disk.volumes(&Default::default())? {
+///     let view = volume?.view()?;
+///     for entry in view.list(view.root())? {
+///         println!("{}", entry.name);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Disk {
+    device: Arc<dyn ReadAt>,
+    scheme: Scheme,
+    partitions: Vec<Partition>,
+    table_from_backup: bool,
+    findings: Vec<Corrupt>,
+}
+
+impl Disk {
+    /// Looks what is on a device.
+    ///
+    /// # Errors
+    /// `Unsupported` for a known format that this version does not read, `NotFound` if nothing is recognised.
+    pub fn open(device: Arc<dyn ReadAt>, options: &ContainerOptions) -> Result<Disk> {
+        let whole = probe(&*device)?;
+        // A bare container fills its device; a table may still stand in what looks like nothing or a boot sector.
+        let gpt = if whole == Content::Apfs { None } else { Gpt::read(&*device, &options.limits)? };
+        if let Some(gpt) = gpt {
+            return Ok(Disk::with_gpt(device, gpt));
+        }
+        if let Content::Other(what, hint) = whole {
+            return Err(Error::unsupported(what, hint));
+        }
+        if whole == Content::Unknown {
+            return Err(Error::not_found("no Apple file system and no partition table"));
+        }
+        let partition = Partition {
+            index: 0,
+            start: 0,
+            len: device.len(),
+            type_guid: None,
+            type_name: "",
+            label: String::new(),
+            content: whole,
+        };
+        let partitions = alloc::vec![partition];
+        Ok(Disk { device, scheme: Scheme::None, partitions, table_from_backup: false, findings: Vec::new() })
+    }
+
+    fn with_gpt(device: Arc<dyn ReadAt>, gpt: Gpt) -> Disk {
+        let entries = gpt.entries.into_iter().enumerate();
+        let partitions = entries.map(|(index, entry)| {
+            let end = entry.start.saturating_add(entry.len).min(device.len());
+            let present = Window::new(device.clone(), entry.start, end.saturating_sub(entry.start));
+            Partition {
+                index,
+                start: entry.start,
+                len: entry.len,
+                type_guid: Some(entry.type_guid),
+                type_name: type_name(&entry.type_guid).unwrap_or(""),
+                label: entry.name,
+                content: probe(&present).unwrap_or(Content::Unknown),
+            }
+        });
+        let partitions = partitions.collect();
+        Disk {
+            device,
+            scheme: Scheme::Gpt,
+            partitions,
+            table_from_backup: gpt.from_backup,
+            findings: gpt.findings,
+        }
+    }
+
+    /// Opens a file or device node with default options.
+    ///
+    /// # Errors
+    /// As [`Disk::open`], and `Io` if it can't be opened.
+    #[cfg(feature = "std")]
+    pub fn open_file(path: impl AsRef<std::path::Path>) -> Result<Disk> {
+        Disk::open(Arc::new(crate::io::file::FileDevice::open(path)?), &ContainerOptions::default())
+    }
+
+    /// How its partitions are described.
+    #[must_use]
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Its partitions; one if there is no table.
+    #[must_use]
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// True if the first partition table is damaged and the one at the end was used.
+    #[must_use]
+    pub fn table_from_backup(&self) -> bool {
+        self.table_from_backup
+    }
+
+    /// What is wrong with the partition table, where that does not stop reading.
+    #[must_use]
+    pub fn findings(&self) -> &[Corrupt] {
+        &self.findings
+    }
+
+    /// The whole device.
+    #[must_use]
+    pub fn device(&self) -> &Arc<dyn ReadAt> {
+        &self.device
+    }
+
+    /// A partition as a device.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no such partition.
+    pub fn partition_device(&self, index: usize) -> Result<Arc<dyn ReadAt>> {
+        let partition = self.partitions.get(index);
+        let partition = partition.ok_or_else(|| Error::not_found(alloc::format!("partition {index}")))?;
+        if self.scheme == Scheme::None {
+            return Ok(self.device.clone());
+        }
+        Ok(Arc::new(Window::new(self.device.clone(), partition.start, partition.len)))
+    }
+
+    /// The APFS container in a partition.
+    ///
+    /// # Errors
+    /// As [`Container::open`]; `Unsupported` if something else is there.
+    pub fn container(&self, index: usize, options: ContainerOptions) -> Result<Container> {
+        let device = self.partition_device(index)?;
+        let partition = self.partitions.get(index);
+        let is_apfs_type = partition.is_some_and(|partition| partition.type_name.starts_with("Apple_APFS"));
+        match partition.map_or(Content::Unknown, |partition| partition.content) {
+            Content::Apfs => Container::open(device, options),
+            Content::Unknown if is_apfs_type => Container::open(device, options),
+            Content::HfsPlus => Err(Error::unsupported("HFS+ volume", "this version reads APFS")),
+            Content::Other(what, hint) => Err(Error::unsupported(what, hint)),
+            Content::Unknown => Err(Error::not_found(alloc::format!("APFS container in partition {index}"))),
+        }
+    }
+
+    /// The volumes of all APFS containers on the disk. A damaged container or volume is an error of its own.
+    ///
+    /// # Errors
+    /// `NotFound` if there is no container at all.
+    pub fn volumes(&self, options: &ContainerOptions) -> Result<Vec<Result<Volume>>> {
+        let mut volumes = Vec::new();
+        for partition in self.apfs_partitions() {
+            match self.container(partition, options.clone()) {
+                Ok(container) => volumes.extend(container.volumes().into_iter().map(|(_, volume)| volume)),
+                Err(error) => volumes.push(Err(error)),
+            }
+        }
+        if volumes.is_empty() { Err(Error::not_found("no APFS volume")) } else { Ok(volumes) }
+    }
+
+    /// Numbers of the partitions that hold an APFS container, or should by their type.
+    #[must_use]
+    pub fn apfs_partitions(&self) -> Vec<usize> {
+        let holds = |partition: &&Partition| {
+            partition.content == Content::Apfs
+                || (partition.content == Content::Unknown && partition.type_name.starts_with("Apple_APFS"))
+        };
+        self.partitions.iter().filter(holds).map(|partition| partition.index).collect()
+    }
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disk")
+            .field("scheme", &self.scheme)
+            .field("partitions", &self.partitions)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,4 @@
+//! Floor 1: checksums over slices.
+
+pub mod crc32;
+pub mod fletcher64;

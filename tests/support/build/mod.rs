@@ -1,0 +1,50 @@
+//! Builds APFS containers from a description, without any code of the library under test.
+//!
+//! ```no_run
+//! use apfs_tests::build::{ImageBuilder, VolumeBuilder};
+//!
+//! let volume = VolumeBuilder::new("Data").dir("/a").file("/a/x", b"old").snapshot("s1").overwrite("/a/x", 0, b"new");
+//! let image = ImageBuilder::new().block_size(16384).checkpoints(2).volume(volume).build();
+//! ```
+//!
+//! A volume is a list of changes, cut into transactions by snapshots and commits; the n-th transactions of all
+//! volumes share one transaction id. Output depends on nothing but the description.
+
+pub mod area;
+pub mod bytes;
+pub mod catalog;
+pub mod checkpoint;
+pub mod container;
+pub mod content;
+pub mod damage;
+pub mod disk;
+pub mod edit;
+pub mod fstree;
+pub mod gpt;
+pub mod image;
+pub mod live;
+pub mod namehash;
+pub mod node;
+pub mod object;
+pub mod omap;
+pub mod records;
+pub mod snapshot;
+pub mod spaceman;
+pub mod stream;
+pub mod superblock;
+pub mod tree;
+pub mod volume;
+
+pub use container::ImageBuilder;
+pub use content::{Content, Inode, Link, Xattr};
+pub use disk::{Disk, Place, Role};
+pub use fstree::Protection;
+pub use gpt::Gpt;
+pub use image::{Checkpoint, Image, VolumeMap};
+pub use namehash::Keys;
+pub use object::fix_checksum;
+pub use stream::{Extent, Stream};
+pub use volume::{VolumeBuilder, VolumeOptions};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! The space manager: internal pool, chunk bitmaps and free queues, written anew for every checkpoint.
+
+use std::collections::BTreeSet;
+
+use super::bytes::{pack, put};
+use super::checkpoint::Ephemeral;
+use super::disk::{Disk, Role};
+use super::node::Record;
+use super::object::{
+    OBJECT_TYPE_BTREE, OBJECT_TYPE_BTREE_NODE, OBJECT_TYPE_SPACEMAN, OBJECT_TYPE_SPACEMAN_CIB,
+    OBJECT_TYPE_SPACEMAN_FREE_QUEUE,
+};
+use super::tree;
+
+/// Bitmaps of the pool kept in their ring for each one in use.
+const IP_BM_TX_MULTIPLIER: u64 = 16;
+/// Length of the versioned structure; the arrays follow.
+const SM_STRUCT_SIZE: u32 = 2520;
+const NONE: u16 = 0xffff;
+
+/// Sizes and places that hold for all checkpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Spaceman {
+    pub block_count: u64,
+    chunk_count: u64,
+    cib_count: u64,
+    ip_bm_base: u64,
+    ip_bm_size: u64,
+    ip_base: u64,
+    oid: u64,
+}
+
+/// What distinguishes one checkpoint's space manager.
+#[derive(Debug)]
+pub struct State<'a> {
+    /// Counts the checkpoints from 0.
+    pub number: u64,
+    /// Blocks reachable from the checkpoint and the fixed areas, without the pool's.
+    pub used: &'a BTreeSet<u64>,
+    /// Blocks each transaction gave up that older checkpoints still need.
+    pub freed: &'a [(u64, u64)],
+    /// No checkpoint came before.
+    pub is_first: bool,
+}
+
+impl Spaceman {
+    /// Puts the pool behind what is written and fills up to at least `min_blocks`.
+    pub fn layout(oid: u64, min_blocks: u64, disk: &mut Disk) -> Self {
+        let per_block = disk.block_size as u64;
+        let (blocks_per_chunk, chunks_per_cib) = (per_block * 8, (per_block - 40) / 32);
+        let mut block_count = disk.len();
+        let (mut chunk_count, mut cib_count, mut ip_bm_size);
+        loop {
+            chunk_count = block_count.div_ceil(blocks_per_chunk);
+            cib_count = chunk_count.div_ceil(chunks_per_cib);
+            ip_bm_size = (3 * (chunk_count + cib_count)).div_ceil(blocks_per_chunk);
+            let pool = IP_BM_TX_MULTIPLIER * ip_bm_size + 3 * (chunk_count + cib_count);
+            let needed = (disk.len() + pool).max(min_blocks);
+            if needed <= block_count {
+                break;
+            }
+            block_count = needed;
+        }
+        assert!(cib_count <= (per_block - 40) / 8, "larger containers need CABs");
+        let ip_bm_base = disk.alloc(IP_BM_TX_MULTIPLIER * ip_bm_size);
+        let ip_base = disk.alloc(3 * (chunk_count + cib_count));
+        disk.alloc(block_count - disk.len());
+        Spaceman { block_count, chunk_count, cib_count, ip_bm_base, ip_bm_size, ip_base, oid }
+    }
+
+    /// Blocks of the pool and of its bitmap ring.
+    pub fn pool_blocks(&self) -> core::ops::Range<u64> {
+        self.ip_bm_base..self.ip_base + self.ip_block_count()
+    }
+
+    fn ip_block_count(&self) -> u64 {
+        3 * (self.chunk_count + self.cib_count)
+    }
+
+    /// `sfq_tree_node_limit` of the main free queue.
+    pub fn main_node_limit(&self) -> u64 {
+        let limit = match self.block_count {
+            0..0x4_0000 => 1 + (self.block_count - 1) / 4544,
+            0x4_0000..0x10_0000 => 116 + (self.block_count - 261_281) / 2272,
+            _ => 512,
+        };
+        if limit == 2 { 3 } else { limit }
+    }
+
+    fn ip_node_limit(&self) -> u64 {
+        let limit = ((3 * (self.chunk_count + 751)) / 1127).saturating_sub(1).max(1);
+        if limit == 2 { 3 } else { limit }
+    }
+
+    /// Writes bitmaps, chunk infos and the pool's bitmap; gives the ephemeral objects.
+    pub fn write(&self, state: &State<'_>, disk: &mut Disk) -> Vec<Ephemeral> {
+        let third = self.chunk_count + self.cib_count;
+        let slot = |number: u64| self.ip_base + number % 3 * third;
+        let mut used = state.used.clone();
+        used.extend(state.freed.iter().map(|(_, block)| *block));
+        let free = self.block_count - used.len() as u64;
+        let (cibs, slot_len) = self.write_chunks(&used, slot(state.number), disk);
+
+        let previous = (!state.is_first).then(|| slot(state.number - 1));
+        let mut pool_used: Vec<u64> = (slot(state.number)..slot(state.number) + slot_len).collect();
+        let mut pool_freed = Vec::new();
+        if let Some(previous) = previous {
+            let before = self.slot_blocks(previous, disk);
+            pool_freed.extend(before.iter().map(|block| (disk.xid, *block)));
+            pool_used.extend(before);
+        }
+        let ring_index = state.number % IP_BM_TX_MULTIPLIER;
+        self.write_pool_bitmap(&pool_used, ring_index, disk);
+
+        let mut queues = Vec::new();
+        let mut fields = Vec::new();
+        for (freed, limit) in [(&pool_freed[..], self.ip_node_limit()), (state.freed, self.main_node_limit())]
+        {
+            let (root, objects) = free_queue(freed, disk);
+            let oldest = freed.iter().map(|(xid, _)| *xid).min().unwrap_or(0);
+            fields.push([freed.len() as u64, root, oldest, limit, 0]);
+            queues.extend(objects);
+        }
+        let mut objects = vec![self.object(&cibs, free, &fields, ring_index, disk)];
+        objects.extend(queues);
+        objects
+    }
+
+    /// Blocks of an older slot that are in use: those are never all zero.
+    fn slot_blocks(&self, slot: u64, disk: &Disk) -> Vec<u64> {
+        let third = self.chunk_count + self.cib_count;
+        (slot..slot + third).filter(|block| disk.blocks(*block, 1).iter().any(|byte| *byte != 0)).collect()
+    }
+
+    /// Gives the CIBs' blocks and the number of blocks of the slot in use.
+    fn write_chunks(&self, used: &BTreeSet<u64>, slot: u64, disk: &mut Disk) -> (Vec<u64>, u64) {
+        let blocks_per_chunk = disk.block_size as u64 * 8;
+        let chunks_per_cib = (disk.block_size as u64 - 40) / 32;
+        let third = self.chunk_count + self.cib_count;
+        let first = slot as usize * disk.block_size;
+        disk.bytes[first..first + third as usize * disk.block_size].fill(0);
+        let mut next_bitmap = slot + self.cib_count;
+        let mut cibs = Vec::new();
+        for cib_index in 0..self.cib_count {
+            let chunks = cib_index * chunks_per_cib..((cib_index + 1) * chunks_per_cib).min(self.chunk_count);
+            let mut cib = vec![0; disk.block_size];
+            put(&mut cib, 0x20, pack![cib_index as u32, (chunks.end - chunks.start) as u32]);
+            for (n, chunk) in chunks.enumerate() {
+                let ci_addr = chunk * blocks_per_chunk;
+                let end = (ci_addr + blocks_per_chunk).min(self.block_count);
+                let mut bitmap = vec![0_u8; disk.block_size];
+                for block in used.range(ci_addr..end) {
+                    let bit = (block - ci_addr) as usize;
+                    bitmap[bit / 8] |= 1 << (bit % 8);
+                }
+                let in_use = used.range(ci_addr..end).count() as u64;
+                let mut ci_bitmap_addr = 0;
+                if in_use > 0 {
+                    ci_bitmap_addr = next_bitmap;
+                    next_bitmap += 1;
+                    disk.write(ci_bitmap_addr, &bitmap, Role::ChunkBitmap, 0);
+                }
+                let count = end - ci_addr;
+                let info = pack![disk.xid, ci_addr, count as u32, (count - in_use) as u32, ci_bitmap_addr];
+                put(&mut cib, 0x28 + n * 32, info);
+            }
+            let block = slot + cib_index;
+            super::object::Header {
+                o_oid: block,
+                o_xid: disk.xid,
+                o_type: super::object::OBJ_PHYSICAL | OBJECT_TYPE_SPACEMAN_CIB,
+                o_subtype: 0,
+            }
+            .stamp(&mut cib);
+            disk.write(block, &cib, Role::ChunkInfoBlock, block);
+            cibs.push(block);
+        }
+        (cibs, next_bitmap - slot)
+    }
+
+    fn write_pool_bitmap(&self, used: &[u64], ring_index: u64, disk: &mut Disk) {
+        let mut bitmap = vec![0_u8; disk.block_size * self.ip_bm_size as usize];
+        for block in used {
+            let bit = (block - self.ip_base) as usize;
+            bitmap[bit / 8] |= 1 << (bit % 8);
+        }
+        disk.write(self.ip_bm_base + ring_index * self.ip_bm_size, &bitmap, Role::PoolBitmap, 0);
+    }
+
+    fn object(
+        &self,
+        cibs: &[u64],
+        free: u64,
+        queues: &[[u64; 5]],
+        ring_index: u64,
+        disk: &Disk,
+    ) -> Ephemeral {
+        let per_block = disk.block_size as u32;
+        let ring = IP_BM_TX_MULTIPLIER * self.ip_bm_size;
+        let xids_at = SM_STRUCT_SIZE;
+        let bitmaps_at = xids_at + 8 * self.ip_bm_size as u32;
+        let free_next_at = (bitmaps_at + 2 * self.ip_bm_size as u32).next_multiple_of(8);
+        let cibs_at = (free_next_at + 2 * ring as u32).next_multiple_of(8);
+        let end = cibs_at + 8 * cibs.len() as u32;
+        let mut object = vec![0; (end as usize + 8).next_multiple_of(disk.block_size)];
+        put(&mut object, 0x20, pack![per_block, per_block * 8, (per_block - 40) / 32, (per_block - 40) / 8]);
+        let device = pack![self.block_count, self.chunk_count, self.cib_count as u32, 0_u32, free, cibs_at];
+        put(&mut object, 0x30, device);
+        put(&mut object, 0x60 + 0x20, end.to_le_bytes());
+        put(&mut object, 0x90, pack![1_u32, IP_BM_TX_MULTIPLIER as u32, self.ip_block_count()]);
+        put(&mut object, 0xa0, pack![self.ip_bm_size as u32, ring as u32, self.ip_bm_base, self.ip_base]);
+        for (n, queue) in queues.iter().enumerate() {
+            for (field, value) in queue.iter().enumerate() {
+                put(&mut object, 0xc8 + n * 40 + field * 8, value.to_le_bytes());
+            }
+        }
+        let size = self.ip_bm_size as u16;
+        let first = ring_index as u16 * size;
+        let (head, tail) = ((first + size) % ring as u16, (first + ring as u16 - 1) % ring as u16);
+        put(&mut object, 0x140, pack![head, tail, xids_at, bitmaps_at, free_next_at, 1_u32, SM_STRUCT_SIZE]);
+        for n in 0..self.ip_bm_size as usize {
+            put(&mut object, xids_at as usize + n * 8, disk.xid.to_le_bytes());
+            put(&mut object, bitmaps_at as usize + n * 2, (first + n as u16).to_le_bytes());
+        }
+        for index in 0..ring as u16 {
+            let in_use = (first..first + size).contains(&index);
+            let next = if in_use || index == tail { NONE } else { (index + 1) % ring as u16 };
+            put(&mut object, free_next_at as usize + usize::from(index) * 2, next.to_le_bytes());
+        }
+        for (n, cib) in cibs.iter().enumerate() {
+            put(&mut object, cibs_at as usize + n * 8, cib.to_le_bytes());
+        }
+        Ephemeral { o_type: OBJECT_TYPE_SPACEMAN, o_subtype: 0, oid: self.oid, object, role: Role::Spaceman }
+    }
+}
+
+/// The tree of one free queue from (transaction, block) pairs: its root and its nodes.
+fn free_queue(freed: &[(u64, u64)], disk: &mut Disk) -> (u64, Vec<Ephemeral>) {
+    let mut runs: Vec<(u64, u64, u64)> = Vec::new();
+    let mut sorted = freed.to_vec();
+    sorted.sort_unstable();
+    for (xid, block) in sorted {
+        match runs.last_mut() {
+            Some((last_xid, first, count)) if *last_xid == xid && *first + *count == block => *count += 1,
+            _ => runs.push((xid, block, 1)),
+        }
+    }
+    let records = runs.iter().map(|(xid, first, count)| Record {
+        key: pack![xid, first],
+        value: (*count > 1).then(|| pack![count]),
+    });
+    let settings = (disk.block_size, disk.xid, usize::MAX);
+    let nodes = tree::build(tree::FREE_QUEUE, records.collect(), settings, || disk.alloc_oid());
+    let root = nodes.last().unwrap().oid;
+    let objects = nodes.into_iter().rev().map(|node| Ephemeral {
+        o_type: if node.oid == root { OBJECT_TYPE_BTREE } else { OBJECT_TYPE_BTREE_NODE },
+        o_subtype: OBJECT_TYPE_SPACEMAN_FREE_QUEUE,
+        oid: node.oid,
+        object: node.block,
+        role: Role::FreeQueueNode,
+    });
+    (root, objects.collect())
+}

@@ -1,0 +1,14 @@
+//! What the whole-image tests share: the image builder, damaging and counting devices, the corpus.
+#![allow(
+    missing_docs,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_core,
+    reason = "test support: a panic is a failed test"
+)]
+
+pub mod build;
