@@ -1,5 +1,6 @@
 //! Floor 3: the header of transparently compressed files (sheet decmpfs). Decoding comes later.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::base::bytes::{u32_at, u64_at};
@@ -23,12 +24,12 @@ impl DecmpfsHeader {
     ///
     /// # Errors
     /// Too short, or a wrong magic.
-    pub fn parse(value: &[u8]) -> Result<DecmpfsHeader, Corrupt> {
+    pub fn parse(value: &[u8]) -> Result<DecmpfsHeader, Box<Corrupt>> {
         let place = |field| Place::new("decmpfs_disk_header", field);
-        let short = || Corrupt::new(Damage::Bounds, place(""));
+        let short = || Box::new(Corrupt::new(Damage::Bounds, place("")));
         let magic = u32_at(value, 0).ok_or_else(short)?;
         if magic != MAGIC {
-            return Err(Corrupt::new(Damage::Magic, place("compression_magic")).expected("fpmc"));
+            return Err(Box::new(Corrupt::new(Damage::Magic, place("compression_magic")).expected("fpmc")));
         }
         let kind = u32_at(value, 4).ok_or_else(short)?;
         let uncompressed_size = u64_at(value, 8).ok_or_else(short)?;

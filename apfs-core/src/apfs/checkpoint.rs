@@ -99,7 +99,7 @@ impl Ring {
         let limit = u64::from(store.limits().descriptor_blocks);
         if descriptors.blocks() > limit {
             let found = descriptors.blocks();
-            return Err(Error::Limit { what: "blocks of the checkpoint descriptor area", limit, found });
+            return Err(Error::limit("blocks of the checkpoint descriptor area", limit, found));
         }
         let data =
             Area::open(&store, raw.nx_xp_data_blocks.get(), raw.nx_xp_data_base.get(), "nx_xp_data_base");
@@ -110,7 +110,7 @@ impl Ring {
 
     fn collect(&mut self, start: &Superblock) {
         let runs: Vec<_> = self.descriptors.runs().to_vec();
-        let block_len = self.store.block_size().len();
+        let block_len = self.store.block_size().as_usize();
         for run in runs {
             // One read for a whole run; block by block only where that fails, so that a cut image still opens.
             let whole = to_usize(run.count).and_then(|count| self.store.blocks(run.start, count));
@@ -260,7 +260,7 @@ impl Ring {
         }
         if size > limit {
             let (limit, found) = (u64::from(limit), u64::from(size));
-            return Err(Error::Limit { what: "size of an ephemeral object", limit, found });
+            return Err(Error::limit("size of an ephemeral object", limit, found));
         }
         if raw.cpm_type.get() & OBJ_STORAGETYPE_MASK != OBJ_EPHEMERAL {
             let place = Place { field: "cpm_type", ..place.clone() };
@@ -329,7 +329,7 @@ fn read_ring(store: &Store, data: &Area, first: Paddr, len: usize) -> Result<Vec
     let mut bytes = zeroed(len)?;
     let past =
         || Error::damage(Damage::PastEnd, Place::new("checkpoint_mapping_t", "cpm_paddr").block(first));
-    let block_len = store.block_size().len();
+    let block_len = store.block_size().as_usize();
     let (mut left, mut start) = (bytes.as_mut_slice(), first);
     while !left.is_empty() {
         let (mut blocks, mut end) = (1usize, start);
@@ -439,10 +439,10 @@ pub(crate) fn first_superblock(
             continue;
         }
         let offset = len64(index).saturating_mul(4096);
-        if let Ok(found) = superblock_at(read, offset, 4096, verify) {
-            if best.as_ref().is_none_or(|best| best.xid() < found.xid()) {
-                best = Some(found);
-            }
+        if let Ok(found) = superblock_at(read, offset, 4096, verify)
+            && best.as_ref().is_none_or(|best| best.xid() < found.xid())
+        {
+            best = Some(found);
         }
     }
     match best {
@@ -465,8 +465,8 @@ fn superblock_at(
     let block = |size: u64| Paddr(offset.checked_div(size).unwrap_or(0));
     let superblock = Superblock::parse(&bytes, block(4096))?;
     let block_size = superblock.block_size();
-    if block_size.len() > first_len {
-        bytes = zeroed(block_size.len())?;
+    if block_size.as_usize() > first_len {
+        bytes = zeroed(block_size.as_usize())?;
         read(offset, &mut bytes)?;
     }
     let superblock = Superblock::parse(&bytes, block(block_size.bytes()))?;

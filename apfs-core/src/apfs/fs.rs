@@ -106,19 +106,20 @@ impl View {
             Ok(header) => Ok(Some(header)),
             Err(finding) => {
                 let place = finding.place.clone().oid(crate::base::ids::Oid(id.0)).xid(self.xid());
-                Err(Corrupt { place, ..finding }.into())
+                Err(Corrupt { place, ..*finding }.into())
             }
         }
     }
 
     /// Completes what the inode alone does not tell: compression, and the length of a link's target.
     pub(crate) fn complete(&self, stat: &mut Stat) -> Result<()> {
-        if stat.bsd_flags & bsd_flags::UF_COMPRESSED != 0 && matches!(stat.kind, Kind::File | Kind::Dir) {
-            if let Some(header) = self.decmpfs(stat.id)? {
-                stat.compression = Some(Compression { kind: header.kind });
-                if stat.kind == Kind::File {
-                    stat.size = header.uncompressed_size;
-                }
+        if stat.bsd_flags & bsd_flags::UF_COMPRESSED != 0
+            && matches!(stat.kind, Kind::File | Kind::Dir)
+            && let Some(header) = self.decmpfs(stat.id)?
+        {
+            stat.compression = Some(Compression { kind: header.kind });
+            if stat.kind == Kind::File {
+                stat.size = header.uncompressed_size;
             }
         }
         if stat.kind == Kind::Symlink {
@@ -227,7 +228,7 @@ impl View {
             here = FileId(parent);
             if names.len() > self.limits().directory_depth {
                 let (limit, found) = (len64(self.limits().directory_depth), len64(names.len()));
-                return Err(Error::Limit { what: "directory depth", limit, found });
+                return Err(Error::limit("directory depth", limit, found));
             }
         }
         let mut path = Vec::new();
@@ -390,11 +391,11 @@ impl Fs for View {
             xattrs.push(XattrInfo { name: Name::from(xattr.name), size: xattr.size(), flags: xattr.flags });
             Ok(true)
         })?;
-        if !xattrs.iter().any(|xattr| xattr.name.as_bytes() == FINDER_INFO_XATTR) {
-            if let Some(len) = self.with_inode(id, |inode| inode.finder_info.map(<[u8]>::len))? {
-                let flags = super::raw::fs::XATTR_DATA_EMBEDDED;
-                xattrs.push(XattrInfo { name: Name::from(FINDER_INFO_XATTR), size: len64(len), flags });
-            }
+        if !xattrs.iter().any(|xattr| xattr.name.as_bytes() == FINDER_INFO_XATTR)
+            && let Some(len) = self.with_inode(id, |inode| inode.finder_info.map(<[u8]>::len))?
+        {
+            let flags = super::raw::fs::XATTR_DATA_EMBEDDED;
+            xattrs.push(XattrInfo { name: Name::from(FINDER_INFO_XATTR), size: len64(len), flags });
         }
         Ok(xattrs)
     }
@@ -409,7 +410,7 @@ impl Fs for View {
             Content::Stream(stream) => {
                 let limit = 65_536;
                 if stream.size > limit {
-                    return Err(Error::Limit { what: "length of a link target", limit, found: stream.size });
+                    return Err(Error::limit("length of a link target", limit, stream.size));
                 }
                 let mut bytes = zeroed(to_usize(stream.size)?)?;
                 self.read_stream(&stream, 0, &mut bytes)?;

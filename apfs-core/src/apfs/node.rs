@@ -75,16 +75,15 @@ impl Node {
         if u64::from(count).saturating_mul(entry_len) > u64::from(raw.btn_table_space.len.get()) {
             return Err(Corrupt::new(Damage::Bounds, place("btn_nkeys")).found(count).into());
         }
-        if count == 0 && info.is_none() || count == 0 && level > 0 {
+        if count == 0 && (info.is_none() || level > 0) {
             return Err(Corrupt::new(Damage::Range, place("btn_nkeys")).found(0).into());
         }
-        if let (Some(info), Some((key, value)), true) = (&info, kind.fixed, fixed) {
-            if info.bt_key_size.get() != u32::from(key) || info.bt_val_size.get() != u32::from(value) {
-                let found = alloc::format!("{}/{}", info.bt_key_size.get(), info.bt_val_size.get());
-                let finding =
-                    Corrupt::new(Damage::Range, Place::new("btree_info_t", "bt_key_size").block(block));
-                return Err(finding.expected(alloc::format!("{key}/{value}")).found(found).into());
-            }
+        if let (Some(info), Some((key, value)), true) = (&info, kind.fixed, fixed)
+            && (info.bt_key_size.get() != u32::from(key) || info.bt_val_size.get() != u32::from(value))
+        {
+            let found = alloc::format!("{}/{}", info.bt_key_size.get(), info.bt_val_size.get());
+            let finding = Corrupt::new(Damage::Range, Place::new("btree_info_t", "bt_key_size").block(block));
+            return Err(finding.expected(alloc::format!("{key}/{value}")).found(found).into());
         }
         let count = usize::try_from(count).map_err(|_| bounds("btn_nkeys"))?;
         let node =

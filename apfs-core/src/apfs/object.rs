@@ -1,5 +1,7 @@
 //! The object header and what a reference to an object promises about it (sheet apfs-01, sections 2 and 3).
 
+use alloc::boxed::Box;
+
 use super::raw::object::{OBJ_STORAGETYPE_MASK, OBJECT_TYPE_MASK, ObjPhys};
 use crate::base::bytes::pod;
 use crate::base::damage::{Corrupt, Damage, Place};
@@ -120,16 +122,16 @@ impl Expect {
 }
 
 /// Compares the stored checksum of an object with that of its bytes. `place` is that of `o_cksum`.
-pub(crate) fn verify_checksum(bytes: &[u8], place: Place) -> Result<(), Corrupt> {
+pub(crate) fn verify_checksum(bytes: &[u8], place: Place) -> Result<(), Box<Corrupt>> {
     let (Some(raw), Some(body)) = (pod::<ObjPhys>(bytes), bytes.get(8..)) else {
-        return Err(Corrupt::new(Damage::Bounds, place));
+        return Err(Box::new(Corrupt::new(Damage::Bounds, place)));
     };
     let (stored, computed) = (raw.o_cksum.get(), fletcher64(body));
     if stored == computed {
         return Ok(());
     }
     let hex = |n| alloc::format!("{n:#018x}");
-    Err(Corrupt::new(Damage::Checksum, place).expected(hex(computed)).found(hex(stored)))
+    Err(Box::new(Corrupt::new(Damage::Checksum, place).expected(hex(computed)).found(hex(stored))))
 }
 
 /// The error of an object that is shorter than its structure.

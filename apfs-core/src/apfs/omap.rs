@@ -119,7 +119,7 @@ impl Omap {
             let limit = self.store.limits().snapshots;
             if found.len() >= limit {
                 let limit = crate::base::bytes::len64(limit);
-                return Err(Error::Limit { what: "snapshots", limit, found: limit.saturating_add(1) });
+                return Err(Error::limit("snapshots", limit, limit.saturating_add(1)));
             }
             let value: Option<&OmapSnapshot> = leaf.value(index).and_then(pod);
             if let (Some(xid), Some(value)) = (u64_at(leaf.key(index), 0), value) {

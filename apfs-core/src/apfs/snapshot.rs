@@ -134,7 +134,7 @@ impl Volume {
             if let Some(mut snapshot) = Snapshot::parse(&record)? {
                 if snapshots.len() >= limit {
                     let limit = len64(limit);
-                    return Err(Error::Limit { what: "snapshots", limit, found: limit.saturating_add(1) });
+                    return Err(Error::limit("snapshots", limit, limit.saturating_add(1)));
                 }
                 let entry = known.binary_search_by_key(&snapshot.xid, |entry| entry.xid).ok();
                 snapshot.map_flags = entry.and_then(|index| known.get(index)).map(|entry| entry.flags);

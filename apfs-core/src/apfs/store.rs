@@ -36,7 +36,7 @@ impl Store {
         checksums: Checksums,
         observer: Option<Arc<dyn Observer>>,
     ) -> Store {
-        let nodes = Cache::new(limits.cache_bytes, block_size.len());
+        let nodes = Cache::new(limits.cache_bytes, block_size.as_usize());
         Store { device, block_size, block_count, limits, checksums, observer, nodes }
     }
 
@@ -73,7 +73,7 @@ impl Store {
 
     /// The bytes of `count` consecutive blocks, unchecked.
     pub(crate) fn blocks(&self, first: Paddr, count: usize) -> Result<Vec<u8>> {
-        let mut bytes = zeroed(self.block_size.len().saturating_mul(count))?;
+        let mut bytes = zeroed(self.block_size.as_usize().saturating_mul(count))?;
         self.read(first, 0, &mut bytes)?;
         Ok(bytes)
     }

@@ -1,6 +1,6 @@
 //! A volume: its superblock, role, group and features (sheet apfs-03).
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -324,7 +324,7 @@ impl Container {
     pub fn volume(&self, slot: usize) -> Result<Volume> {
         let oid = self.superblock().raw().nx_fs_oid.get(slot).map_or(0, |oid| oid.get());
         if oid == 0 {
-            return Err(Error::not_found(alloc::format!("volume {}", slot.to_string())));
+            return Err(Error::not_found(alloc::format!("volume {slot}")));
         }
         Volume::open(self, slot, Oid(oid))
     }

@@ -15,11 +15,7 @@ pub fn len64(len: usize) -> u64 {
 /// # Errors
 /// [`Error::Limit`] if this platform can't address it.
 pub fn to_usize(len: u64) -> Result<usize> {
-    usize::try_from(len).map_err(|_| Error::Limit {
-        what: "length in memory",
-        limit: len64(usize::MAX),
-        found: len,
-    })
+    usize::try_from(len).map_err(|_| Error::limit("length in memory", len64(usize::MAX), len))
 }
 
 /// `len` bytes of `bytes` from `offset`, or `None` if they are not all there.
@@ -64,11 +60,7 @@ pub fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
 /// [`Error::Limit`] if the allocation fails.
 pub fn zeroed(len: usize) -> Result<alloc::vec::Vec<u8>> {
     let mut buffer = alloc::vec::Vec::new();
-    buffer.try_reserve_exact(len).map_err(|_| Error::Limit {
-        what: "memory for a buffer",
-        limit: 0,
-        found: len64(len),
-    })?;
+    buffer.try_reserve_exact(len).map_err(|_| Error::limit("memory for a buffer", 0, len64(len)))?;
     buffer.resize(len, 0);
     Ok(buffer)
 }

@@ -28,15 +28,8 @@ pub enum Error {
     #[error("locked: {0}")]
     Locked(Box<str>),
     /// A configured ceiling was reached.
-    #[error("limit reached: {what} is {found}, at most {limit} allowed")]
-    Limit {
-        /// What was limited.
-        what: &'static str,
-        /// The ceiling.
-        limit: u64,
-        /// What the image asked for.
-        found: u64,
-    },
+    #[error("limit reached: {0}")]
+    Limit(Box<LimitHit>),
     /// There is nothing of that name or number.
     #[error("not found: {0}")]
     NotFound(Box<str>),
@@ -123,6 +116,19 @@ pub struct Unsupported {
     pub hint: &'static str,
 }
 
+/// A ceiling that an image would pass.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is {found}, at most {limit} allowed")]
+#[non_exhaustive]
+pub struct LimitHit {
+    /// What is limited.
+    pub what: &'static str,
+    /// The ceiling.
+    pub limit: u64,
+    /// What the image asks for.
+    pub found: u64,
+}
+
 impl Error {
     /// Whose fault this is.
     #[must_use]
@@ -132,7 +138,7 @@ impl Error {
             Error::Corrupt(_) => Class::Corrupt,
             Error::Unsupported(_) => Class::Unsupported,
             Error::Locked(_) => Class::Locked,
-            Error::Limit { .. } => Class::Limit,
+            Error::Limit(_) => Class::Limit,
             Error::NotFound(_) => Class::NotFound,
             Error::NotADirectory | Error::IsADirectory | Error::NotASymlink | Error::TooManyLinks => {
                 Class::WrongKind
@@ -166,6 +172,12 @@ impl Error {
         Error::NotFound(what.into().into_boxed_str())
     }
 
+    /// A ceiling was reached.
+    #[must_use]
+    pub fn limit(what: &'static str, limit: u64, found: u64) -> Error {
+        Error::Limit(Box::new(LimitHit { what, limit, found }))
+    }
+
     pub(crate) fn damage(damage: Damage, place: Place) -> Error {
         Corrupt::new(damage, place).into()
     }
@@ -177,6 +189,12 @@ impl From<Corrupt> for Error {
     }
 }
 
+impl From<Box<Corrupt>> for Error {
+    fn from(corrupt: Box<Corrupt>) -> Error {
+        Error::Corrupt(corrupt)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +202,6 @@ mod tests {
     /// A result of nothing stays small: errors are carried by every call.
     #[test]
     fn stays_small() {
-        assert!(size_of::<Result<()>>() <= 32, "{}", size_of::<Result<()>>());
+        assert!(size_of::<Result<()>>() <= 24, "{}", size_of::<Result<()>>());
     }
 }

@@ -103,7 +103,7 @@ impl BlockSize {
     /// Bytes in a block, as a length in memory.
     #[must_use]
     #[allow(clippy::as_conversions, reason = "at most 65536")]
-    pub fn len(self) -> usize {
+    pub fn as_usize(self) -> usize {
         self.0 as usize
     }
 
@@ -153,7 +153,7 @@ impl BlockRange {
     /// # Errors
     /// [`Limit`](super::error::Error::Limit) if memory can't address it.
     pub fn byte_len(&self, block_size: BlockSize) -> Result<usize> {
-        to_usize(self.count.saturating_mul(len64(block_size.len())))
+        to_usize(self.count.saturating_mul(len64(block_size.as_usize())))
     }
 }
 

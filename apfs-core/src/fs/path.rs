@@ -67,7 +67,7 @@ pub trait FsExt: Fs {
         let stream = StreamId::Xattr(Name::from(name.as_ref()));
         let (len, limit) = (self.stream_len(id, &stream)?, self.limits().xattr_bytes);
         if len > limit {
-            return Err(Error::Limit { what: "length of an extended attribute", limit, found: len });
+            return Err(Error::limit("length of an extended attribute", limit, len));
         }
         let mut value = zeroed(to_usize(len)?)?;
         let read = self.read_at(id, &stream, 0, &mut value)?;

@@ -1,4 +1,5 @@
 //! Depth-first walk over any [`Fs`] with an explicit stack.
+#![allow(clippy::result_large_err, reason = "the entry itself is larger than its error")]
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -121,11 +122,8 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
             return Some(Corrupt::new(Damage::Loop, place).into());
         }
         let limit = self.fs.limits().directory_depth;
-        (self.stack.len() >= limit).then(|| Error::Limit {
-            what: "directory depth",
-            limit: len64(limit),
-            found: len64(limit).saturating_add(1),
-        })
+        (self.stack.len() >= limit)
+            .then(|| Error::limit("directory depth", len64(limit), len64(limit).saturating_add(1)))
     }
 }
 

@@ -65,6 +65,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// The definition, word by word.
+    #[allow(clippy::arithmetic_side_effects, reason = "a test")]
     fn plain(bytes: &[u8]) -> u64 {
         let (mut sum1, mut sum2) = (0u64, 0u64);
         for word in bytes.chunks_exact(4) {

@@ -131,7 +131,7 @@ impl Gpt {
         let (count, each) = (raw.number_of_partition_entries.get(), raw.size_of_partition_entry.get());
         if count > limits.partitions {
             let (limit, found) = (u64::from(limits.partitions), u64::from(count));
-            return Err(Error::Limit { what: "partition entries", limit, found });
+            return Err(Error::limit("partition entries", limit, found));
         }
         if !(128..=4096).contains(&each) {
             return Err(Corrupt::new(Damage::Range, place("SizeOfPartitionEntry")).found(each).into());
