@@ -86,6 +86,8 @@ pub(crate) struct Ring {
     store: Arc<Store>,
     descriptors: Area,
     data: Result<Area>,
+    /// What was read of the descriptor ring: first blocks and bytes of its runs.
+    read: Vec<(Paddr, Vec<u8>)>,
     pub(crate) candidates: Vec<Superblock>,
     pub(crate) rejected: Vec<Rejected>,
 }
@@ -103,36 +105,35 @@ impl Ring {
         }
         let data =
             Area::open(&store, raw.nx_xp_data_blocks.get(), raw.nx_xp_data_base.get(), "nx_xp_data_base");
-        let mut ring = Ring { store, descriptors, data, candidates: Vec::new(), rejected: Vec::new() };
+        let (read, candidates, rejected) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ring = Ring { store, descriptors, data, read, candidates, rejected };
         ring.collect(start);
         Ok(ring)
     }
 
     fn collect(&mut self, start: &Superblock) {
-        let runs: Vec<_> = self.descriptors.runs().to_vec();
         let block_len = self.store.block_size().as_usize();
-        for run in runs {
+        for run in self.descriptors.runs().to_vec() {
             // One read for a whole run; block by block only where that fails, so that a cut image still opens.
-            let whole = to_usize(run.count).and_then(|count| self.store.blocks(run.start, count));
-            for index in 0..run.count {
-                let Some(block) = run.start.checked_add(index) else { return };
-                let alone;
-                let bytes = match &whole {
-                    Ok(bytes) => {
-                        let at = usize::try_from(index).unwrap_or(usize::MAX).saturating_mul(block_len);
-                        get(bytes, at, block_len).unwrap_or(&[])
-                    }
-                    Err(_) => match self.store.blocks(block, 1) {
-                        Ok(bytes) => {
-                            alone = bytes;
-                            alone.as_slice()
-                        }
-                        Err(_) => continue,
-                    },
-                };
-                self.consider(bytes, block, start);
+            if let Ok(bytes) = to_usize(run.count).and_then(|count| self.store.blocks(run.start, count)) {
+                self.read.push((run.start, bytes));
+                continue;
+            }
+            for block in (0..run.count).filter_map(|index| run.start.checked_add(index)) {
+                if let Ok(bytes) = self.store.blocks(block, 1) {
+                    self.read.push((block, bytes));
+                }
             }
         }
+        let read = core::mem::take(&mut self.read);
+        for (first, bytes) in &read {
+            for (index, bytes) in bytes.chunks_exact(block_len).enumerate() {
+                if let Some(block) = first.checked_add(len64(index)) {
+                    self.consider(bytes, block, start);
+                }
+            }
+        }
+        self.read = read;
         // Newest first. A ring can hold one transaction twice: the later one, whose place the earlier one names
         // as the next, counts (seen with the Linux driver).
         self.candidates.sort_by_key(|candidate| core::cmp::Reverse(candidate.xid()));
@@ -234,9 +235,10 @@ impl Ring {
                 storage: OBJ_PHYSICAL,
                 subtype: 0,
             };
-            let bytes = self.store.object(block, &expect)?;
+            let bytes = self.descriptor_block(block)?;
+            self.store.check_object(bytes, block, &expect)?;
             let (head, mut rest): (&CheckpointMapPhys, _) =
-                pod_rest(&bytes).ok_or_else(|| too_short(expect.structure, block))?;
+                pod_rest(bytes).ok_or_else(|| too_short(expect.structure, block))?;
             let last = head.cpm_flags.get() & CHECKPOINT_MAP_LAST != 0;
             if last != (number.saturating_add(1) == maps) {
                 return Err(Error::damage(Damage::Contradiction, expect.place("cpm_flags", block)));
@@ -249,6 +251,17 @@ impl Ring {
             }
         }
         Ok(mappings)
+    }
+
+    /// A block of the descriptor ring, as it was read when the ring was.
+    fn descriptor_block(&self, block: Paddr) -> Result<&[u8]> {
+        let block_len = self.store.block_size().as_usize();
+        let found = self.read.iter().find_map(|(first, bytes)| {
+            let index = usize::try_from(block.0.checked_sub(first.0)?).ok()?;
+            get(bytes, index.checked_mul(block_len)?, block_len)
+        });
+        let place = || Place::new("checkpoint_map_phys_t", "").block(block);
+        found.ok_or_else(|| Error::damage(Damage::Missing, place()))
     }
 
     fn mapping(&self, raw: &CheckpointMapping, place: &Place) -> Result<EphemeralMapping> {

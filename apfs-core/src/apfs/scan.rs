@@ -157,12 +157,16 @@ impl View {
     /// Cuts the file ids into up to `parts` ranges of about equal work, for [`View::scan_range`].
     #[must_use]
     pub fn scan_parts(&self, parts: usize) -> Vec<Range<u64>> {
-        let mut borders = self.tree().root_ids();
+        let mut borders = self.tree().border_ids(parts.saturating_mul(4));
+        borders.sort_unstable();
         borders.dedup();
         let step = borders.len().div_ceil(parts.max(1)).max(1);
         let mut starts: Vec<u64> = borders.into_iter().step_by(step).collect();
         if let Some(first) = starts.first_mut() {
             *first = 0;
+        }
+        if starts.is_empty() {
+            starts.push(0);
         }
         let ends = starts.iter().skip(1).copied().chain([u64::MAX]);
         starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()

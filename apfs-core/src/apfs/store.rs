@@ -14,6 +14,7 @@ use crate::base::ids::{BlockSize, Paddr};
 use crate::base::limits::Limits;
 use crate::base::report::{Checksums, Observer};
 use crate::io::cache::Cache;
+use crate::io::read_ahead::ReadAhead;
 use crate::io::read_at::ReadAt;
 
 /// What every structure of a container is read through.
@@ -25,6 +26,7 @@ pub(crate) struct Store {
     checksums: Checksums,
     observer: Option<Arc<dyn Observer>>,
     nodes: Cache<Arc<Node>>,
+    read_ahead: ReadAhead,
 }
 
 impl Store {
@@ -37,7 +39,8 @@ impl Store {
         observer: Option<Arc<dyn Observer>>,
     ) -> Store {
         let nodes = Cache::new(limits.cache_bytes, block_size.as_usize());
-        Store { device, block_size, block_count, limits, checksums, observer, nodes }
+        let read_ahead = ReadAhead::new(block_size.as_usize());
+        Store { device, block_size, block_count, limits, checksums, observer, nodes, read_ahead }
     }
 
     pub(crate) fn block_size(&self) -> BlockSize {
@@ -113,7 +116,9 @@ impl Store {
         let node = match self.nodes.get(block.0) {
             Some(node) if core::ptr::eq(node.kind(), request.kind) => node,
             _ => {
-                let bytes = self.blocks(block, 1)?;
+                let is_kept = |block| block >= self.block_count || self.nodes.contains(block);
+                let read = |first, count| self.blocks(Paddr(first), count);
+                let bytes = self.read_ahead.block(block.0, is_kept, read)?;
                 if !request.headerless {
                     self.checksum(&bytes, request.expect.place("o_cksum", block))?;
                 }

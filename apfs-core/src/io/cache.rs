@@ -34,6 +34,11 @@ impl<V: Clone> Cache<V> {
         })
     }
 
+    /// True if the value of a block is here. Does not count as use.
+    pub(crate) fn contains(&self, block: u64) -> bool {
+        self.set(block).is_some_and(|set| set.with(|set| set.iter().any(|(key, _)| *key == block)))
+    }
+
     /// Keeps a value, in place of the least recently used one of its set if that is full.
     pub(crate) fn insert(&self, block: u64, value: V) {
         let Some(set) = self.set(block) else { return };

@@ -4,6 +4,7 @@ pub(crate) mod cache;
 #[cfg(feature = "std")]
 pub mod file;
 pub mod pieces;
+pub(crate) mod read_ahead;
 pub mod read_at;
 #[cfg(feature = "std")]
 pub mod stream;
