@@ -154,7 +154,8 @@ impl Tree {
             let children = nodes.iter().flat_map(|node| (0..node.count()).map(move |index| (node, index)));
             nodes = children.filter_map(|(node, index)| self.child(node, index).ok()).collect();
         }
-        let heads = nodes.iter().flat_map(|node| (0..node.count()).filter_map(|index| u64_at(node.key(index), 0)));
+        let heads =
+            nodes.iter().flat_map(|node| (0..node.count()).filter_map(|index| u64_at(node.key(index), 0)));
         heads.map(|head| head & OBJ_ID_MASK).collect()
     }
 

@@ -162,9 +162,16 @@ impl View {
         Ok(later)
     }
 
-    /// A stream that says it is longer than what was ever allocated to it would read as zeros without end.
+    /// A stream that lies about its length would read as zeros without end: the end of one that is longer than what
+    /// was allocated to it, or than the container, must be covered by an extent, if only a hole.
     fn check_size(&self, stream: &Stream) -> Result<()> {
-        if stream.size <= stream.allocated {
+        let store = self.store();
+        let container = store.block_count().saturating_mul(store.block_size().bytes());
+        let limit = container.saturating_mul(store.limits().sparse_factor);
+        if stream.size > limit {
+            return Err(Error::limit("size of a sparse stream", limit, stream.size));
+        }
+        if stream.size <= stream.allocated && stream.size <= container {
             return Ok(());
         }
         let last = stream.size.saturating_sub(1);

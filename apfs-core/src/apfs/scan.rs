@@ -6,13 +6,14 @@
 //! where the two disagree the directory is listed again at the end.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
 use super::btree::Cursor;
 use super::fs::ROOT_DIR;
+use super::record::Flaw;
 use super::record::dir::DirRec;
 use super::record::inode::Inode;
 use super::record::key::{self, RecordType};
@@ -141,10 +142,10 @@ impl View {
             }
             if scan.file.id.0 != id {
                 scan.finish_file(sink)?;
-                scan.file.begin(id);
+                scan.file.id = FileId(id);
             }
             let (key, value) = (leaf.key(index), leaf.value(index).unwrap_or(&[]));
-            if let Err(flaw) = scan.record(id, kind, key, value) {
+            if let Err(flaw) = scan.record(id, kind, key, value, sink)? {
                 let error = flaw.at(leaf.place(""), id);
                 sink(Err(WalkError { path: Vec::new(), id: FileId(id), entry: None, error }))?;
             }
@@ -243,31 +244,26 @@ impl View {
 struct FileUnderWay {
     id: FileId,
     stat: Option<Stat>,
-    /// Links, primary alone or all: directory and the name's place in `names`.
-    links: Vec<(u64, Range<usize>)>,
-    names: Vec<u8>,
-    siblings: bool,
+    /// Directory and name of the primary link; gone when a link record was seen, which tell all links.
+    primary: Option<(u64, Vec<u8>)>,
+    /// Why the metadata could not be completed.
+    incomplete: Option<Error>,
 }
 
-impl FileUnderWay {
-    fn begin(&mut self, id: u64) {
-        self.id = FileId(id);
-        self.stat = None;
-        self.links.clear();
-        self.names.clear();
-        self.siblings = false;
-    }
-
-    fn push(&mut self, dir: u64, name: &[u8]) {
-        let start = self.names.len();
-        self.names.extend_from_slice(name);
-        self.links.push((dir, start..self.names.len()));
-    }
-}
-
+/// A directory whose place is known.
 struct Dir {
     parent: u64,
     name: Box<[u8]>,
+    reach: Reach,
+}
+
+/// Whether the parents of a directory lead to the root.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    NotYetKnown,
+    /// They do, with so many directories between.
+    Root(usize),
+    Nowhere,
 }
 
 struct Scan<'v> {
@@ -282,6 +278,8 @@ struct Scan<'v> {
     /// Directory whose path stands at the start of `path`, and how long that is.
     path_dir: Option<(u64, usize)>,
     hashed: bool,
+    /// Directories that could not be found at all.
+    lost: BTreeSet<u64>,
 }
 
 impl<'v> Scan<'v> {
@@ -295,44 +293,67 @@ impl<'v> Scan<'v> {
             path: Vec::new(),
             path_dir: None,
             hashed: view.name_rule().is_hashed(),
+            lost: BTreeSet::new(),
         }
     }
 
+    /// Takes one record. The outer error stops the scan, the inner one is about the record.
     fn record(
         &mut self,
         id: u64,
         kind: RecordType,
         key: &[u8],
         value: &[u8],
-    ) -> core::result::Result<(), super::record::Flaw> {
+        sink: &mut ScanSink<'_>,
+    ) -> Result<core::result::Result<(), Flaw>> {
         match kind {
-            RecordType::Inode => {
-                let inode = Inode::parse(value)?;
-                self.file.stat = Some(inode.stat(FileId(id)));
-                if let Some(name) = inode.name {
-                    self.file.push(inode.raw.parent_id.get(), name);
-                }
-            }
-            RecordType::SiblingLink => {
-                let link = SiblingLink::parse(key, value)?;
-                if !self.file.siblings {
-                    // The primary link is among them.
-                    self.file.links.clear();
-                    self.file.siblings = true;
-                }
-                self.file.push(link.parent_id, link.name);
-            }
-            RecordType::DirRec => {
-                let entry = DirRec::parse(key, value, self.hashed)?;
-                self.add(id, mark(entry.file_id, entry.name));
-                // The root's own record, under the reserved id above it, is not part of any path.
-                if entry.kind() == Kind::Dir && entry.file_id != ROOT_DIR.0 {
-                    self.dirs.insert(entry.file_id, Dir { parent: id, name: entry.name.into() });
-                }
-            }
+            RecordType::Inode => match Inode::parse(value) {
+                Ok(inode) => self.begin_file(id, &inode),
+                Err(flaw) => return Ok(Err(flaw)),
+            },
+            RecordType::SiblingLink => match SiblingLink::parse(key, value) {
+                Ok(link) => self.give_link(&link, sink)?,
+                Err(flaw) => return Ok(Err(flaw)),
+            },
+            RecordType::DirRec => match DirRec::parse(key, value, self.hashed) {
+                Ok(entry) => self.note_entry(id, &entry),
+                Err(flaw) => return Ok(Err(flaw)),
+            },
             _ => {}
         }
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    fn begin_file(&mut self, id: u64, inode: &Inode<'_>) {
+        let mut stat = inode.stat(FileId(id));
+        let needs_more = stat.bsd_flags & bsd_flags::UF_COMPRESSED != 0 || stat.kind == Kind::Symlink;
+        self.file.incomplete = needs_more.then(|| self.view.complete(&mut stat)).and_then(Result::err);
+        self.file.stat = Some(stat);
+        let mut buffer = self.file.primary.take().map_or_else(Vec::new, |(_, name)| name);
+        buffer.clear();
+        buffer.extend_from_slice(inode.name.unwrap_or(&[]));
+        self.file.primary = inode.name.is_some().then(|| (inode.raw.parent_id.get(), buffer));
+    }
+
+    fn note_entry(&mut self, dir: u64, entry: &DirRec<'_>) {
+        self.add(dir, mark(entry.file_id, entry.name));
+        // The root's own record, under the reserved id above it, is not part of any path.
+        if entry.kind() == Kind::Dir && entry.file_id != ROOT_DIR.0 {
+            let place = || Dir { parent: dir, name: entry.name.into(), reach: Reach::NotYetKnown };
+            self.dirs.entry(entry.file_id).or_insert_with(place);
+        }
+    }
+
+    /// One of several links: given at once, since a file can have any number of them.
+    fn give_link(&mut self, link: &SiblingLink<'_>, sink: &mut ScanSink<'_>) -> Result<()> {
+        self.file.primary = None;
+        match self.file.stat.clone() {
+            Some(stat) if stat.kind != Kind::Dir && stat.nlink > 0 => {
+                let incomplete = self.file.incomplete.take();
+                self.give(link.parent_id, link.name, &stat, incomplete, sink)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn add(&mut self, dir: u64, mark: u64) {
@@ -350,28 +371,21 @@ impl<'v> Scan<'v> {
         }
     }
 
-    /// All records of a file were seen: gives its links.
+    /// All records of a file were seen: gives it, unless its link records did.
     fn finish_file(&mut self, sink: &mut ScanSink<'_>) -> Result<()> {
-        let Some(mut stat) = self.file.stat.take() else {
-            self.store_sum();
-            return Ok(());
-        };
-        let needs_more = stat.bsd_flags & bsd_flags::UF_COMPRESSED != 0 || stat.kind == Kind::Symlink;
-        let mut incomplete = needs_more.then(|| self.view.complete(&mut stat)).and_then(Result::err);
-        if stat.id == ROOT_DIR {
-            self.ledger.entries = self.ledger.entries.saturating_add(1);
-            sink(Ok(ScanEntry { path: b"/", stat: &stat }))?;
-        } else if stat.kind == Kind::Dir {
-            self.give_dir(&stat, sink)?;
-        } else if stat.nlink > 0 {
-            let links = core::mem::take(&mut self.file.links);
-            let names = core::mem::take(&mut self.file.names);
-            for (dir, name) in &links {
-                let name = names.get(name.clone()).unwrap_or(&[]);
-                self.give(*dir, name, &stat, incomplete.take(), sink)?;
+        if let Some(stat) = self.file.stat.take() {
+            if stat.id == ROOT_DIR {
+                self.ledger.entries = self.ledger.entries.saturating_add(1);
+                sink(Ok(ScanEntry { path: b"/", stat: &stat }))?;
+            } else if stat.kind == Kind::Dir {
+                self.give_dir(&stat, sink)?;
+            } else if stat.nlink > 0
+                && let Some((dir, name)) = self.file.primary.take()
+            {
+                let incomplete = self.file.incomplete.take();
+                self.give(dir, &name, &stat, incomplete, sink)?;
+                self.file.primary = Some((dir, name));
             }
-            self.file.links = links;
-            self.file.names = names;
         }
         self.store_sum();
         Ok(())
@@ -418,28 +432,47 @@ impl<'v> Scan<'v> {
     }
 
     /// Makes sure that all directories from this one up to the root are known; false if it is not below the root.
+    /// Every directory is looked at once: what was found stays known.
     fn resolve(&mut self, dir: u64) -> bool {
         if self.path_dir.is_some_and(|(known, _)| known == dir) {
             return true;
         }
+        let mut passed: Vec<u64> = Vec::new();
         let mut here = dir;
-        for _ in 0..self.view.limits().directory_depth {
+        let above = loop {
             if here == ROOT_DIR.0 {
-                return true;
+                break Some(0);
+            }
+            if passed.len() > self.view.limits().directory_depth || self.lost.contains(&here) {
+                break None;
+            }
+            if !self.dirs.contains_key(&here)
+                && let Some(found) = self.look_up(here)
+            {
+                self.dirs.insert(here, found);
             }
             match self.dirs.get(&here) {
-                Some(known) => here = known.parent,
-                None => match self.look_up(here) {
-                    Some(found) => {
-                        let parent = found.parent;
-                        self.dirs.insert(here, found);
-                        here = parent;
-                    }
-                    None => return false,
-                },
+                Some(Dir { reach: Reach::Root(depth), .. }) => break Some(*depth),
+                Some(Dir { reach: Reach::Nowhere, .. }) => break None,
+                Some(Dir { parent, .. }) => {
+                    passed.push(here);
+                    here = *parent;
+                }
+                None => {
+                    self.lost.insert(here);
+                    break None;
+                }
+            }
+        };
+        let limit = self.view.limits().directory_depth;
+        let mut depth = above;
+        for id in passed.into_iter().rev() {
+            depth = depth.map(|depth| depth.saturating_add(1)).filter(|depth| *depth <= limit);
+            if let Some(known) = self.dirs.get_mut(&id) {
+                known.reach = depth.map_or(Reach::Nowhere, Reach::Root);
             }
         }
-        false
+        depth.is_some()
     }
 
     /// Place of a directory whose parent comes later in key order or lies outside the scanned range: what its
@@ -449,7 +482,7 @@ impl<'v> Scan<'v> {
         links.into_iter().find_map(|(parent, name)| {
             let entry = self.view.lookup(parent, name.as_bytes()).ok()?;
             let same = entry.id.0 == dir && entry.name == name;
-            same.then(|| Dir { parent: parent.0, name: name.as_bytes().into() })
+            same.then(|| Dir { parent: parent.0, name: name.as_bytes().into(), reach: Reach::NotYetKnown })
         })
     }
 

@@ -12,6 +12,8 @@ pub struct Limits {
     pub ephemeral_bytes: u32,
     /// Bytes of one extended attribute that is returned whole. Default 64 MiB.
     pub xattr_bytes: u64,
+    /// How many times the size of its container a sparse stream may be. Default 1024: reading holes takes time.
+    pub sparse_factor: u64,
     /// Symbolic links followed in one path. Default 32, as macOS.
     pub symlinks: u32,
     /// Directories inside one another. Default 4,096.
@@ -29,6 +31,7 @@ impl Default for Limits {
             descriptor_blocks: 65_536,
             ephemeral_bytes: 256 << 20,
             xattr_bytes: 64 << 20,
+            sparse_factor: 1024,
             symlinks: 32,
             directory_depth: 4096,
             snapshots: 1_000_000,

@@ -1,6 +1,7 @@
 //! Depth-first walk over any [`Fs`] with an explicit stack.
 #![allow(clippy::result_large_err, reason = "the entry itself is larger than its error")]
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -33,7 +34,7 @@ pub struct WalkEntry {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WalkError {
-    /// Path of the entry, or of the directory whose listing failed.
+    /// Path of the entry, or of the directory whose listing failed; empty if it is not known.
     pub path: Vec<u8>,
     /// File that the error is about.
     pub id: FileId,
@@ -45,6 +46,9 @@ pub struct WalkError {
 
 impl fmt::Display for WalkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            return write!(f, "{}", self.error);
+        }
         write!(f, "{}: {}", Escaped(&self.path), self.error)
     }
 }
@@ -59,6 +63,8 @@ pub struct Walk<'f, F: Fs + ?Sized> {
     start: Option<FileId>,
     path: Vec<u8>,
     stack: Vec<Frame>,
+    /// Directories met: each is entered once, or entries that lead to it again would multiply the work.
+    met: BTreeSet<FileId>,
 }
 
 struct Frame {
@@ -73,7 +79,7 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
     /// A walk from a file or directory.
     #[must_use]
     pub fn new(fs: &'f F, start: FileId) -> Walk<'f, F> {
-        Walk { fs, start: Some(start), path: Vec::new(), stack: Vec::new() }
+        Walk { fs, start: Some(start), path: Vec::new(), stack: Vec::new(), met: BTreeSet::new() }
     }
 
     /// Leaves out the content of the directory that came last.
@@ -90,6 +96,7 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
         })?;
         let kind = stat.kind;
         if kind == Kind::Dir {
+            self.met.insert(start);
             self.stack.push(Frame::new(start, 0));
         }
         let entry = DirEntry { name: Name::default(), id: start, kind, added: None, link_id: None };
@@ -115,9 +122,9 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
         Ok(WalkEntry { path, depth, entry, stat })
     }
 
-    /// A directory inside itself would never end; deeper than the limit is not followed.
-    fn refuse_descent(&self, dir: FileId) -> Option<Error> {
-        if self.stack.iter().any(|frame| frame.dir == dir) {
+    /// A directory that was met before, deeper than the limit, is not entered.
+    fn refuse_descent(&mut self, dir: FileId) -> Option<Error> {
+        if !self.met.insert(dir) {
             let place = Place::new("j_drec_val_t", "file_id").oid(Oid(dir.0));
             return Some(Corrupt::new(Damage::Loop, place).into());
         }

@@ -93,7 +93,8 @@ impl Streams {
         }
         let follows = |window: &Window| block > window.last && block.saturating_sub(window.last) <= NEAR;
         if let Some(index) = self.windows.iter().position(follows) {
-            let starts = self.windows.iter().filter(|window| !window.bytes.is_empty()).map(|window| window.start);
+            let starts =
+                self.windows.iter().filter(|window| !window.bytes.is_empty()).map(|window| window.start);
             let next = starts.filter(|start| *start > block).min().unwrap_or(u64::MAX);
             let room = u64::try_from(WINDOW_BYTES.checked_div(block_len).unwrap_or(1)).unwrap_or(1);
             if let Some(window) = self.windows.get_mut(index) {

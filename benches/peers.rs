@@ -1,0 +1,169 @@
+//! The program `apfs` against other readers on large images made with a real kernel driver.
+//!
+//! `APFS_LAB_IMAGES` names the folder with many100k.img, many1m.img and bulk.img (`cargo xtask full` makes them);
+//! without it there is nothing to do. Peers that are not installed are left out. Programs run in turn, each
+//! answer is checked first, and the ratio of the pairs counts: seconds differ from machine to machine.
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "a benchmark that can't run must stop"
+)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use apfs_benches::{Counting, Job, in_turn, output};
+use apfs_core::apfs::{Container, ContainerOptions};
+use apfs_core::io::file::FileDevice;
+use apfs_core::{Fs, FsExt, ReadAt, StreamId};
+
+/// Pairs of runs that count.
+const ROUNDS: usize = 5;
+
+fn main() {
+    let Some(folder) = std::env::var_os("APFS_LAB_IMAGES").map(PathBuf::from) else {
+        println!("peers: skipped, APFS_LAB_IMAGES is not set");
+        return;
+    };
+    let apfs = std::env::var("APFS_BIN").unwrap_or_else(|_| "target/release/apfs".to_owned());
+    println!("{:<44} {:>9} {:>9} {:>8}", "job, against", "ours s", "theirs s", "ratio");
+    for (name, entries) in [("many100k", 104_356), ("many1m", 1_043_839)] {
+        let image = folder.join(format!("{name}.img"));
+        if image.exists() {
+            listing(&apfs, &image, name, entries);
+            lookup(&apfs, &image);
+        }
+    }
+    let small = folder.join("many100k.img");
+    if small.exists() {
+        small_files(&apfs, &small);
+    }
+    let large = folder.join("bulk.img");
+    if large.exists() {
+        large_files(&apfs, &large);
+    }
+}
+
+fn report(ours: &Job, theirs: &Job, rounds: usize) {
+    let paired = in_turn(ours, theirs, rounds);
+    let title = format!("{}, {}", ours.name, theirs.name);
+    println!("{title:<44} {:>9.3} {:>9.3} {:>7.1}x", paired.ours, paired.theirs, paired.ratio);
+}
+
+fn installed(program: &str) -> bool {
+    !output(&format!("command -v {program}")).is_empty()
+}
+
+/// Everything with all metadata and paths.
+fn listing(apfs: &str, image: &Path, name: &str, entries: u64) {
+    let image_text = image.display();
+    let lines = output(&format!("{apfs} ls -lR {image_text} | wc -l"));
+    assert_eq!(lines, (entries + 1).to_string(), "entries and the root");
+    let rounds = if entries > 500_000 { 3 } else { ROUNDS };
+    let ours = Job::new(&format!("list {name}"), format!("{apfs} ls -lR {image_text}"));
+    if installed("fls") {
+        let block = output(&format!("pstat {image_text} | sed -n 's/.*APSB Block Number: //p' | head -1"));
+        let theirs = Job::new("fls -r -m /", format!("fls -r -m / -P apfs -B {block} {image_text}"));
+        report(&ours, &theirs, rounds);
+    }
+    if installed("7zz") {
+        report(&ours, &Job::new("7zz l", format!("7zz l {image_text}")), rounds);
+    }
+    if installed("/usr/bin/time") {
+        let memory = output(&format!("/usr/bin/time -f %M {apfs} ls -lR {image_text} 2>&1 >/dev/null"));
+        println!("    peak memory {memory} KiB");
+    }
+    tree_cost(image);
+}
+
+/// What listing costs beside reading and checksumming the nodes once: the floor that the scan is measured by.
+fn tree_cost(image: &Path) {
+    let device = Arc::new(Counting::new(Arc::new(FileDevice::open(image).expect("image"))));
+    let container = Container::open(device.clone(), ContainerOptions::default()).expect("container");
+    let view = container.volume(0).and_then(|volume| volume.view()).expect("view");
+    let start = std::time::Instant::now();
+    let ledger = view.scan(None, &mut |item| item.map(|_| ()).map_err(|error| error.error)).expect("scan");
+    let scan = start.elapsed().as_secs_f64();
+    let (reads, bytes) = device.counts();
+    let nodes = view.tree().info().map_or(0, |info| info.bt_node_count.get());
+    let start = std::time::Instant::now();
+    let mut buffer = vec![0u8; 128 << 10];
+    let (mut sum, mut offset) = (0u64, 0u64);
+    let mut left = nodes;
+    while left > 0 {
+        let here = left.min(32);
+        let buffer = buffer.get_mut(..usize::try_from(here * 4096).expect("small")).expect("small");
+        device.read_exact_at(offset, buffer).expect("read");
+        for block in buffer.chunks_exact(4096) {
+            sum = sum.wrapping_add(apfs_core::sum::fletcher64::fletcher64(block));
+        }
+        offset += here * 4096;
+        left -= here;
+    }
+    let floor = start.elapsed().as_secs_f64();
+    println!(
+        "    scan alone {scan:.3} s for {} entries, {reads} device reads, {:.1} MB; reading and checksumming as many \
+         bytes {floor:.3} s: {:.1} times that (sum {sum:x})",
+        ledger.entries(),
+        bytes as f64 / 1e6,
+        scan / floor
+    );
+}
+
+/// One path of four parts, a cold process.
+fn lookup(apfs: &str, image: &Path) {
+    let listing = image.with_extension("tsv");
+    let row = output(&format!("grep -P '^(/[^/\\t]+){{4}}\\tf' {} | sed -n 2000p", listing.display()));
+    let path = row.split('\t').next().unwrap_or_default().to_owned();
+    let device = Arc::new(Counting::new(Arc::new(FileDevice::open(image).expect("image"))));
+    let container = Container::open(device.clone(), ContainerOptions::default()).expect("container");
+    let view = container.volume(0).and_then(|volume| volume.view()).expect("view");
+    let id = view.find(&path).expect("path");
+    let mut buffer = vec![0; 1 << 16];
+    view.read_at(id, &StreamId::Data, 0, &mut buffer).expect("read");
+    let (reads, _) = device.counts();
+    let map_height = u64::from(view.volume().omap().expect("map").tree().levels());
+    let bound = 12 + 4 * u64::from(view.tree().levels()) * (1 + map_height);
+    assert!(reads <= bound, "{reads} device reads, at most {bound}");
+    let ours = Job::new("cat one file by path", format!("{apfs} cat {} '{path}'", image.display()));
+    report(&ours, &Job::new("true", "true".to_owned()), 20);
+    println!("    {reads} device reads (at most {bound})");
+}
+
+fn small_files(apfs: &str, image: &Path) {
+    let image = image.display();
+    if !installed("7zz") {
+        return;
+    }
+    let ours = Job::new("read 100k small files", format!("{apfs} cat -R {image} /"));
+    let theirs = Job::new("7zz x -so", format!("7zz x -so {image}"));
+    let sizes = [&ours, &theirs].map(|job| output(&format!("{} 2>/dev/null | wc -c", job.line)));
+    assert_eq!(sizes[0], sizes[1], "bytes of all files");
+    report(&ours, &theirs, 3);
+    let folder = "/dev/shm/apfs-bench";
+    let clean = format!("rm -rf {folder}");
+    let ours = Job {
+        before: clean.clone(),
+        ..Job::new("extract 100k files to memory", format!("{apfs} extract {image} -o {folder}"))
+    };
+    let theirs = Job { before: clean.clone(), ..Job::new("7zz x", format!("7zz x -y -o{folder} {image}")) };
+    report(&ours, &theirs, 3);
+    let _ = output(&clean);
+}
+
+fn large_files(apfs: &str, image: &Path) {
+    let image = image.display();
+    let ours = Job::new("read 4 GiB in large files", format!("{apfs} cat -R {image} /"));
+    let bytes = output(&format!("{} | wc -c", ours.line));
+    let mib = bytes.parse::<u64>().unwrap_or(0) >> 20;
+    // The same amount of bytes of the same image; the data fills most of it from some way in.
+    let theirs = Job::new("dd bs=1M", format!("dd bs=1M if={image} of=/dev/null skip=64 count={mib}"));
+    report(&ours, &theirs, ROUNDS);
+    if installed("7zz") {
+        report(&ours, &Job::new("7zz x -so", format!("7zz x -so {image}")), 3);
+    }
+}
