@@ -63,3 +63,8 @@ pub use fs::view::Fs;
 pub use fs::walk::{Walk, WalkEntry, WalkError};
 pub use io::read_at::ReadAt;
 pub use open::{Disk, Partition, Scheme};
+
+/// The example of README.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeExample;

@@ -89,22 +89,12 @@ impl Snapshot {
 }
 
 impl Volume {
-    /// The volume's object map.
-    ///
-    /// # Errors
-    /// Damage or I/O.
-    pub fn omap(&self) -> Result<Omap> {
-        let container = self.container();
-        let oid = Oid(self.superblock().raw().apfs_omap_oid.get());
-        Omap::open(container.store().clone(), oid, container.xid())
-    }
-
     /// Its snapshots, oldest first; also of a locked volume, then without their ids.
     ///
     /// # Errors
     /// Damage or I/O, and more than [`Limits::snapshots`](crate::Limits::snapshots).
     pub fn snapshots(&self) -> Result<Vec<Snapshot>> {
-        self.snapshots_with(&self.omap()?)
+        self.snapshots_with(&*self.omap()?)
     }
 
     /// The snapshot of a name, or of a transaction written in decimal if no name fits.

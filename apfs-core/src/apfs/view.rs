@@ -50,7 +50,7 @@ impl View {
         let xid = snapshot.as_ref().map_or(container.xid(), |snapshot| snapshot.xid);
         let rule = superblock.name_rule();
         let kind = if rule.is_hashed() { &FS_HASHED } else { &FS_PLAIN };
-        let resolve = Arc::new(Virtual { omap: Arc::new(volume.omap()?), xid });
+        let resolve = Arc::new(Virtual { omap: volume.omap()?, xid });
         let root = Oid(superblock.raw().apfs_root_tree_oid.get());
         let tree = Tree::open(container.store().clone(), kind, resolve, root)?;
         let sealed_extents = if superblock.is_sealed() {

@@ -7,6 +7,7 @@ use core::fmt;
 
 use super::container::Container;
 use super::object::{Expect, XidRule, too_short};
+use super::omap::Omap;
 use super::raw::object::{OBJ_PHYSICAL, OBJ_VIRTUAL, OBJECT_TYPE_FS};
 use super::raw::omap::OMAP_VAL_ENCRYPTED;
 use super::raw::volume::{
@@ -16,6 +17,7 @@ use crate::base::bytes::pod;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{Oid, Paddr, Uuid, Xid};
+use crate::base::sync::Mutex;
 use crate::base::time::Timestamp;
 use crate::fs::types::Name;
 use crate::text::name::NameRule;
@@ -219,6 +221,8 @@ pub struct Volume {
     container: Container,
     slot: usize,
     superblock: Arc<VolumeSuperblock>,
+    /// Read when it is first asked for.
+    omap: Arc<Mutex<Option<Arc<Omap>>>>,
 }
 
 impl Volume {
@@ -240,7 +244,8 @@ impl Volume {
         };
         let bytes = container.store().object(mapping.block, &expect)?;
         let superblock = VolumeSuperblock::parse(&bytes, mapping.block)?;
-        Ok(Volume { container: container.clone(), slot, superblock: Arc::new(superblock) })
+        let (superblock, omap) = (Arc::new(superblock), Arc::new(Mutex::new(None)));
+        Ok(Volume { container: container.clone(), slot, superblock, omap })
     }
 
     /// The container.
@@ -263,6 +268,20 @@ impl Volume {
 
     pub(crate) fn shared_superblock(&self) -> &Arc<VolumeSuperblock> {
         &self.superblock
+    }
+
+    /// Its object map, which leads to everything in it at any transaction.
+    ///
+    /// # Errors
+    /// Damage or I/O.
+    pub fn omap(&self) -> Result<Arc<Omap>> {
+        if let Some(omap) = self.omap.with(|kept| kept.clone()) {
+            return Ok(omap);
+        }
+        let oid = Oid(self.superblock.raw.apfs_omap_oid.get());
+        let omap = Arc::new(Omap::open(self.container.store().clone(), oid, self.container.xid())?);
+        self.omap.with(|kept| *kept = Some(omap.clone()));
+        Ok(omap)
     }
 
     /// Its name.
