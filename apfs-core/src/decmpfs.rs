@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use crate::base::bytes::{u32_at, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
+use crate::fs::types::{Compression, Kind, Stat};
 
 /// Magic at the start of the header, `fpmc` on disk.
 const MAGIC: u32 = 0x636D_7066;
@@ -34,6 +35,17 @@ impl DecmpfsHeader {
         let kind = u32_at(value, 4).ok_or_else(short)?;
         let uncompressed_size = u64_at(value, 8).ok_or_else(short)?;
         Ok(DecmpfsHeader { kind, uncompressed_size })
+    }
+}
+
+impl DecmpfsHeader {
+    /// Completes the metadata of a compressed file: how it is stored, and its size as a program sees it.
+    pub(crate) fn apply(&self, stat: &mut Stat) {
+        stat.compression = Some(Compression { kind: self.kind });
+        // Of a dataless directory the number counts something else.
+        if stat.kind == Kind::File {
+            stat.size = self.uncompressed_size;
+        }
     }
 }
 

@@ -117,10 +117,7 @@ impl View {
             && matches!(stat.kind, Kind::File | Kind::Dir)
             && let Some(header) = self.decmpfs(stat.id)?
         {
-            stat.compression = Some(Compression { kind: header.kind });
-            if stat.kind == Kind::File {
-                stat.size = header.uncompressed_size;
-            }
+            header.apply(stat);
         }
         if stat.kind == Kind::Symlink {
             // Targets are embedded with few exceptions: their length stands in the record.

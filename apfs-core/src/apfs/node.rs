@@ -283,3 +283,109 @@ impl fmt::Debug for Node {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "offsets written by hand")]
+mod tests {
+    use super::*;
+    use crate::apfs::tree_kind::{FREE_QUEUE, OMAP, SNAP_META};
+
+    /// A leaf root of 4096 bytes: table at 0x38 of `table` bytes, keys after it, values before the footer.
+    struct Hand(Vec<u8>);
+
+    impl Hand {
+        fn new(flags: u16, count: u32, table: u16, keys: u16, values: u16) -> Hand {
+            let mut node = Hand(alloc::vec![0; 4096]);
+            node.put(0x20, &(flags | BTNODE_ROOT | BTNODE_LEAF).to_le_bytes());
+            node.put(0x24, &count.to_le_bytes());
+            node.put(0x2A, &table.to_le_bytes());
+            node.put(0x2C, &keys.to_le_bytes());
+            let free = 4096 - 40 - 0x38 - table - keys - values;
+            node.put(0x2E, &free.to_le_bytes());
+            node
+        }
+
+        fn put(&mut self, at: usize, bytes: &[u8]) {
+            self.0[at..at + bytes.len()].copy_from_slice(bytes);
+        }
+
+        fn parse(self, kind: &'static TreeKind) -> Result<Node> {
+            Node::parse(self.0, Paddr(7), kind)
+        }
+    }
+
+    /// Two snapshot records with variable keys and values: 8-byte keys 1 and 2, values "one" and "two!".
+    fn variable() -> Hand {
+        let mut node = Hand::new(0, 2, 16, 16, 8);
+        for (entry, words) in [[0u16, 8, 8, 3], [8, 8, 4, 4]].into_iter().enumerate() {
+            for (word, value) in words.into_iter().enumerate() {
+                node.put(0x38 + entry * 8 + word * 2, &value.to_le_bytes());
+            }
+        }
+        node.put(0x48, &1u64.to_le_bytes());
+        node.put(0x50, &2u64.to_le_bytes());
+        node.put(4096 - 40 - 8, b"one");
+        node.put(4096 - 40 - 4, b"two!");
+        node
+    }
+
+    fn damage(node: Hand, kind: &'static TreeKind) -> Damage {
+        node.parse(kind).unwrap_err().corrupt().unwrap().damage
+    }
+
+    /// Keys and values of variable size come out as they went in; past the last entry there is nothing.
+    #[test]
+    fn variable_records() {
+        let node = variable().parse(&SNAP_META).unwrap();
+        assert_eq!((node.count(), node.level()), (2, 0));
+        assert_eq!(node.value(0), Some(&b"one"[..]));
+        assert_eq!((node.key(1), node.value(1)), (&2u64.to_le_bytes()[..], Some(&b"two!"[..])));
+        assert_eq!((node.key(2), node.value(2)), (&[][..], None));
+        assert_eq!(node.entries_below(&2u64.to_le_bytes(), false), 1);
+        assert_eq!(node.entries_below(&2u64.to_le_bytes(), true), 2);
+    }
+
+    /// A ghost is a key without a value, in the one tree that may have them.
+    #[test]
+    fn ghosts() {
+        let node = || {
+            let mut node = Hand::new(BTNODE_FIXED_KV_SIZE, 1, 4, 16, 0);
+            node.put(0x38, &[0, 0, 0xFF, 0xFF]);
+            node.put(4096 - 32, &[16, 0, 0, 0, 8, 0, 0, 0]);
+            node
+        };
+        assert_eq!(node().parse(&FREE_QUEUE).unwrap().value(0), None);
+        let mut other = node();
+        other.put(4096 - 28, &[16]);
+        assert_eq!(damage(other, &OMAP), Damage::Bounds);
+    }
+
+    /// Counts and offsets that leave their area, and keys out of order, are refused with their kind of damage.
+    #[test]
+    fn lies() {
+        let changed = |at: usize, bytes: &[u8]| {
+            let mut node = variable();
+            node.put(at, bytes);
+            damage(node, &SNAP_META)
+        };
+        assert_eq!(changed(0x24, &u32::MAX.to_le_bytes()), Damage::Bounds, "btn_nkeys");
+        assert_eq!(changed(0x2A, &u16::MAX.to_le_bytes()), Damage::Bounds, "table length");
+        assert_eq!(changed(0x2E, &u16::MAX.to_le_bytes()), Damage::Bounds, "free space");
+        assert_eq!(changed(0x38, &u16::MAX.to_le_bytes()), Damage::Bounds, "key offset");
+        assert_eq!(changed(0x3A, &7u16.to_le_bytes()), Damage::Bounds, "key too short");
+        assert_eq!(changed(0x3C, &u16::MAX.to_le_bytes()), Damage::Bounds, "value offset");
+        assert_eq!(changed(0x3E, &9u16.to_le_bytes()), Damage::Bounds, "value length");
+        assert_eq!(changed(0x48, &3u64.to_le_bytes()), Damage::KeyOrder);
+        assert_eq!(changed(0x48, &2u64.to_le_bytes()), Damage::KeyOrder, "equal keys");
+        assert_eq!(changed(0x22, &1u16.to_le_bytes()), Damage::Level, "a leaf above level 0");
+        assert_eq!(changed(0x20, &7u16.to_le_bytes()), Damage::Contradiction, "fixed records");
+    }
+
+    /// Bytes too short for a node are an error, at every length.
+    #[test]
+    fn short() {
+        for len in 0..0x60 {
+            assert!(Node::parse(alloc::vec![3; len], Paddr(1), &SNAP_META).is_err());
+        }
+    }
+}

@@ -138,3 +138,37 @@ pub(crate) fn verify_checksum(bytes: &[u8], place: Place) -> Result<(), Box<Corr
 pub(crate) fn too_short(structure: &'static str, block: Paddr) -> Error {
     Error::damage(Damage::Bounds, Place::new(structure, "").block(block))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apfs::raw::object::{OBJ_PHYSICAL, OBJECT_TYPE_OMAP};
+
+    const EXPECT: Expect = Expect {
+        structure: "omap_phys_t",
+        oid: Oid(9),
+        xid: XidRule::AtMost(Xid(5)),
+        object_type: OBJECT_TYPE_OMAP,
+        storage: OBJ_PHYSICAL,
+        subtype: 0,
+    };
+
+    fn damage(change: impl FnOnce(&mut Header)) -> Option<Damage> {
+        let mut header =
+            Header { oid: Oid(9), xid: Xid(5), type_and_flags: OBJ_PHYSICAL | OBJECT_TYPE_OMAP, subtype: 0 };
+        change(&mut header);
+        EXPECT.check(&header, Paddr(9)).err().map(|error| error.corrupt().unwrap().damage)
+    }
+
+    /// Every field that a reference promises is compared.
+    #[test]
+    fn compares_all_fields() {
+        assert_eq!(damage(|_| {}), None);
+        assert_eq!(damage(|header| header.oid = Oid(8)), Some(Damage::ObjectId));
+        assert_eq!(damage(|header| header.type_and_flags = OBJECT_TYPE_OMAP), Some(Damage::ObjectType));
+        assert_eq!(damage(|header| header.type_and_flags = OBJ_PHYSICAL | 2), Some(Damage::ObjectType));
+        assert_eq!(damage(|header| header.subtype = 1), Some(Damage::ObjectType));
+        assert_eq!(damage(|header| header.xid = Xid(6)), Some(Damage::Transaction), "newer than the state");
+        assert_eq!(damage(|header| header.xid = Xid(0)), Some(Damage::Transaction), "never on disk");
+    }
+}

@@ -18,11 +18,13 @@ use super::record::dir::DirRec;
 use super::record::inode::Inode;
 use super::record::key::{self, RecordType};
 use super::record::sibling::SiblingLink;
+use super::record::xattr::{DECMPFS_XATTR, SYMLINK_XATTR, Xattr, XattrValue};
 use super::view::View;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{FileId, Oid};
 use crate::base::report::Cancel;
+use crate::decmpfs::DecmpfsHeader;
 use crate::fs::types::{DirEntry, DirPos, Kind, Name, Stat, bsd_flags};
 use crate::fs::view::Fs;
 use crate::fs::walk::WalkError;
@@ -246,8 +248,8 @@ struct FileUnderWay {
     stat: Option<Stat>,
     /// Directory and name of the primary link; gone when a link record was seen, which tell all links.
     primary: Option<(u64, Vec<u8>)>,
-    /// Why the metadata could not be completed.
-    incomplete: Option<Error>,
+    /// The metadata lacks what an attribute tells: the size of a compressed file, the length of a link's target.
+    needs_xattr: bool,
 }
 
 /// A directory whose place is known.
@@ -311,6 +313,10 @@ impl<'v> Scan<'v> {
                 Ok(inode) => self.begin_file(id, &inode),
                 Err(flaw) => return Ok(Err(flaw)),
             },
+            RecordType::Xattr if self.file.needs_xattr => match Xattr::parse(key, value) {
+                Ok(xattr) => self.note_xattr(&xattr),
+                Err(flaw) => return Ok(Err(flaw)),
+            },
             RecordType::SiblingLink => match SiblingLink::parse(key, value) {
                 Ok(link) => self.give_link(&link, sink)?,
                 Err(flaw) => return Ok(Err(flaw)),
@@ -325,14 +331,35 @@ impl<'v> Scan<'v> {
     }
 
     fn begin_file(&mut self, id: u64, inode: &Inode<'_>) {
-        let mut stat = inode.stat(FileId(id));
+        let stat = inode.stat(FileId(id));
         let needs_more = stat.bsd_flags & bsd_flags::UF_COMPRESSED != 0 || stat.kind == Kind::Symlink;
-        self.file.incomplete = needs_more.then(|| self.view.complete(&mut stat)).and_then(Result::err);
+        self.file.needs_xattr = needs_more;
         self.file.stat = Some(stat);
         let mut buffer = self.file.primary.take().map_or_else(Vec::new, |(_, name)| name);
         buffer.clear();
         buffer.extend_from_slice(inode.name.unwrap_or(&[]));
         self.file.primary = inode.name.is_some().then(|| (inode.raw.parent_id.get(), buffer));
+    }
+
+    /// Takes from a passing attribute what would otherwise have to be looked up.
+    fn note_xattr(&mut self, xattr: &Xattr<'_>) {
+        let Some(stat) = &mut self.file.stat else { return };
+        match (stat.kind, xattr.name, xattr.value) {
+            (Kind::Symlink, SYMLINK_XATTR, _) => stat.size = xattr.size().saturating_sub(1),
+            (Kind::File, DECMPFS_XATTR, XattrValue::Embedded(bytes)) => match DecmpfsHeader::parse(bytes) {
+                Ok(header) => header.apply(stat),
+                // The look-up that follows says what is wrong, and where.
+                Err(_) => return,
+            },
+            _ => return,
+        }
+        self.file.needs_xattr = false;
+    }
+
+    /// Metadata complete, or why it can't be.
+    fn complete(&mut self, stat: &mut Stat) -> Option<Error> {
+        let needed = core::mem::take(&mut self.file.needs_xattr);
+        needed.then(|| self.view.complete(stat)).and_then(Result::err)
     }
 
     fn note_entry(&mut self, dir: u64, entry: &DirRec<'_>) {
@@ -348,8 +375,9 @@ impl<'v> Scan<'v> {
     fn give_link(&mut self, link: &SiblingLink<'_>, sink: &mut ScanSink<'_>) -> Result<()> {
         self.file.primary = None;
         match self.file.stat.clone() {
-            Some(stat) if stat.kind != Kind::Dir && stat.nlink > 0 => {
-                let incomplete = self.file.incomplete.take();
+            Some(mut stat) if stat.kind != Kind::Dir && stat.nlink > 0 => {
+                let incomplete = self.complete(&mut stat);
+                self.file.stat = Some(stat.clone());
                 self.give(link.parent_id, link.name, &stat, incomplete, sink)
             }
             _ => Ok(()),
@@ -373,7 +401,7 @@ impl<'v> Scan<'v> {
 
     /// All records of a file were seen: gives it, unless its link records did.
     fn finish_file(&mut self, sink: &mut ScanSink<'_>) -> Result<()> {
-        if let Some(stat) = self.file.stat.take() {
+        if let Some(mut stat) = self.file.stat.take() {
             if stat.id == ROOT_DIR {
                 self.ledger.entries = self.ledger.entries.saturating_add(1);
                 sink(Ok(ScanEntry { path: b"/", stat: &stat }))?;
@@ -382,7 +410,7 @@ impl<'v> Scan<'v> {
             } else if stat.nlink > 0
                 && let Some((dir, name)) = self.file.primary.take()
             {
-                let incomplete = self.file.incomplete.take();
+                let incomplete = self.complete(&mut stat);
                 self.give(dir, &name, &stat, incomplete, sink)?;
                 self.file.primary = Some((dir, name));
             }

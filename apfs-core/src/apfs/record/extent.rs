@@ -85,3 +85,31 @@ impl FileExtent {
         self.logical.saturating_add(self.len)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(logical: u64, len_and_flags: u64, block: u64) -> Result<FileExtent, Flaw> {
+        let key = [&[0; 8][..], &logical.to_le_bytes()].concat();
+        let value = [len_and_flags.to_le_bytes(), block.to_le_bytes(), 7u64.to_le_bytes()].concat();
+        FileExtent::parse(&key, &value, BlockSize::new(4096).unwrap())
+    }
+
+    /// Length and flags share a field; block 0 is a hole; flag 2 reads as zeros.
+    #[test]
+    fn fields() {
+        let extent = parse(4096, 2 << 56 | 8192, 5).unwrap();
+        assert_eq!((extent.len, extent.end(), extent.block, extent.crypto_id), (8192, 12_288, Paddr(5), 7));
+        assert!(extent.is_unwritten() && !extent.is_hole());
+        assert!(parse(0, 4096, 0).unwrap().is_hole());
+    }
+
+    /// Lengths and offsets that are not whole blocks, or pass the end of all numbers, are refused.
+    #[test]
+    fn odd_lengths() {
+        for (logical, len) in [(0, 0), (0, 4095), (1, 4096), (u64::MAX - 4095, 8192)] {
+            assert!(parse(logical, len, 5).is_err(), "{logical} {len}");
+        }
+    }
+}

@@ -128,3 +128,48 @@ impl<'a> Inode<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// A regular file with a name, a data stream and a device number, put together by hand.
+    fn bytes() -> Vec<u8> {
+        let mut value = alloc::vec![0; 0x5C];
+        value[..8].copy_from_slice(&2u64.to_le_bytes());
+        value[0x18..0x20].copy_from_slice(&(-5i64).to_le_bytes());
+        value[0x38..0x3C].copy_from_slice(&3i32.to_le_bytes());
+        value[0x50..0x52].copy_from_slice(&0o100_644u16.to_le_bytes());
+        value.extend_from_slice(&[3, 0, 56, 0, 4, 2, 2, 0, 8, 0x20, 40, 0, 14, 0x22, 4, 0]);
+        value.extend_from_slice(b"a\0\0\0\0\0\0\0");
+        let mut dstream = [0; 40];
+        dstream[..8].copy_from_slice(&1234u64.to_le_bytes());
+        dstream[8..16].copy_from_slice(&4096u64.to_le_bytes());
+        value.extend_from_slice(&dstream);
+        value.extend_from_slice(&[1, 0, 0, 3, 0, 0, 0, 0]);
+        value
+    }
+
+    /// Fixed part and extended fields come out as they stand there.
+    #[test]
+    fn a_file() {
+        let value = bytes();
+        let inode = Inode::parse(&value).unwrap();
+        assert_eq!((inode.name, inode.rdev), (Some(&b"a"[..]), Some(0x0300_0001)));
+        let stat = inode.stat(FileId(20));
+        assert_eq!((stat.kind, stat.nlink, stat.size, stat.allocated), (Kind::File, 3, 1234, 4096));
+        assert_eq!((stat.parent, stat.modified), (FileId(2), Some(Timestamp(-5))));
+        assert_eq!(stat.nchildren, None);
+    }
+
+    /// No shorter value decodes, but for one that ends in the padding of its last field.
+    #[test]
+    fn cut_off() {
+        let value = bytes();
+        let decodes: Vec<usize> =
+            (0..value.len()).filter(|len| Inode::parse(&value[..*len]).is_ok()).collect();
+        let padding = value.len() - 4..value.len();
+        assert_eq!(decodes, core::iter::once(0x5C).chain(padding).collect::<Vec<_>>());
+    }
+}

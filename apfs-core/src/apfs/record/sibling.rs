@@ -31,3 +31,19 @@ impl<'a> SiblingLink<'a> {
         Ok(SiblingLink { sibling_id, parent_id: raw.parent_id.get(), name })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Number, directory and name of a link; a name that leaves the record is refused.
+    #[test]
+    fn link() {
+        let key = [0, 0, 0, 0, 0, 0, 0, 0x50, 9, 0, 0, 0, 0, 0, 0, 0];
+        let value = b"\x02\0\0\0\0\0\0\0\x03\0ab\0";
+        let link = SiblingLink::parse(&key, value).unwrap();
+        assert_eq!((link.sibling_id, link.parent_id, link.name), (9, 2, &b"ab"[..]));
+        assert!(SiblingLink::parse(&key, &value[..12]).is_err());
+        assert!(SiblingLink::parse(&key[..15], value).is_err());
+    }
+}

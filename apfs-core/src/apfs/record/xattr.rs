@@ -77,3 +77,34 @@ pub fn xattr_name(key: &[u8]) -> Result<&[u8], Flaw> {
     let len = u16_at(key, 8).ok_or(Flaw::new(Damage::Bounds, structure, "name_len"))?;
     name(key.get(10..).unwrap_or(&[]), usize::from(len), structure)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &[u8] = b"\x02\0\0\0\0\0\0\x40\x03\0ab\0";
+
+    /// A value in the record, and one in a stream.
+    #[test]
+    fn both_places() {
+        let embedded = Xattr::parse(KEY, b"\x02\0\x03\0xyz").unwrap();
+        assert_eq!((embedded.name, embedded.size()), (&b"ab"[..], 3));
+        let mut stream = alloc::vec![1, 0, 48, 0];
+        stream.resize(52, 0);
+        stream[4] = 77;
+        stream[12] = 99;
+        let xattr = Xattr::parse(KEY, &stream).unwrap();
+        assert!(matches!(xattr.value, XattrValue::Stream(stream) if stream.xattr_obj_id.get() == 77));
+        assert_eq!(xattr.size(), 99);
+    }
+
+    /// Both storage flags or none, a length past the end, a name without its NUL: refused.
+    #[test]
+    fn contradictions() {
+        for value in [&b"\x03\0\x00\0"[..], b"\x00\0\x00\0", b"\x02\0\x09\0xyz", b"\x01\0\x03\0xyz", b"\x02"]
+        {
+            assert!(Xattr::parse(KEY, value).is_err(), "{value:?}");
+        }
+        assert!(Xattr::parse(b"\x02\0\0\0\0\0\0\x40\x02\0ab", b"\x02\0\0\0").is_err());
+    }
+}
