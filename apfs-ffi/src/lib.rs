@@ -1,1 +1,30 @@
-//! C interface of apfs-core.
+//! C interface of `apfs-core`: open a disk, list its volumes, read files.
+//!
+//! The header is `include/apfs.h`, the conventions are in this crate's `README.md`. In short: handles are opaque and
+//! counted, `const` means that nothing is changed, results are written only on success, the last parameter of a call
+//! that can fail takes an error object, and a panic never crosses the border.
+//!
+//! Unsafe code is in `ptr.rs`; everything else turns pointers into references, slices and places through its macros.
+
+#![allow(non_camel_case_types, reason = "the names of the C header")]
+
+#[macro_use]
+mod ptr;
+
+pub mod container;
+pub mod dir;
+pub mod disk;
+pub mod error;
+pub mod extents;
+pub mod file;
+mod guard;
+pub mod options;
+pub mod snapshot;
+pub mod source;
+pub mod status;
+pub mod version;
+pub mod view;
+pub mod volume;
+pub mod xattr;
+
+pub use ptr::apfs_bytes;

@@ -1,0 +1,836 @@
+/* C interface of the apfs library. Generated from apfs-ffi/src: change it there.
+ *
+ * Conventions: apfs-ffi/README.md. In short: a call that can fail returns a status, writes its results only on
+ * success, and takes an error object as its last parameter, which may be NULL. const means that nothing is changed.
+ * What has _open has _free. Names are bytes with a length. */
+
+#ifndef APFS_H
+#define APFS_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+// Version of the header as text.
+#define APFS_VERSION "0.1.0"
+
+// Container flag: newer checkpoints are damaged and were passed over; this is an older state.
+#define APFS_CONTAINER_OLDER 1
+
+// Container flag: the checkpoint's own objects (space manager, ...) are damaged; files can still be read.
+#define APFS_CONTAINER_EPHEMERAL_DAMAGE 2
+
+// Volume flag of this library: encrypted.
+#define APFS_VOLUME_ENCRYPTED 1
+
+// Volume flag of this library: sealed, its tree is hashed.
+#define APFS_VOLUME_SEALED 2
+
+// Volume flag of this library: names that differ in case only are the same name.
+#define APFS_VOLUME_CASE_INSENSITIVE 4
+
+// Entry flag: `added_ns` is known.
+#define APFS_DIR_ENTRY_ADDED 1
+
+// Entry flag: `link_id` is known.
+#define APFS_DIR_ENTRY_LINK_ID 2
+
+// `apfs_place.offset` is known.
+#define APFS_PLACE_OFFSET 1
+
+// `apfs_place.block` is known.
+#define APFS_PLACE_BLOCK 2
+
+// `apfs_place.oid` is known.
+#define APFS_PLACE_OID 4
+
+// `apfs_place.xid` is known.
+#define APFS_PLACE_XID 8
+
+// Stream: the content as a program reads it.
+#define APFS_STREAM_DATA 0
+
+// Stream: the data stream as stored, compressed or not.
+#define APFS_STREAM_RAW 1
+
+// Stream: the resource fork.
+#define APFS_STREAM_RESOURCE_FORK 2
+
+// Stream: the value of the extended attribute of a name.
+#define APFS_STREAM_XATTR 3
+
+// Checksums: refuse an object whose checksum does not match.
+#define APFS_CHECKSUMS_REQUIRE 0
+
+// Checksums: call `finding` and go on with the bytes as they are.
+#define APFS_CHECKSUMS_REPORT 1
+
+// Checksums: do not look at them.
+#define APFS_CHECKSUMS_IGNORE 2
+
+// Options flag: go on in spite of features that this version does not know. Answers may be wrong.
+#define APFS_OPTIONS_FORCE 1
+
+// Snapshot flag of this library: it is on its way out (being deleted, merged, ...) and opens only by force.
+#define APFS_SNAPSHOT_UNUSABLE 1
+
+// Source flag: `read` may be called from several threads at once. Without it one call is made at a time.
+#define APFS_SOURCE_PARALLEL 1
+
+// Major version of the header.
+#define APFS_VERSION_MAJOR 0
+
+// Minor version of the header.
+#define APFS_VERSION_MINOR 1
+
+// Patch version of the header.
+#define APFS_VERSION_PATCH 0
+
+// Version of the header as one number that grows: major << 16 | minor << 8 | patch.
+#define APFS_VERSION_NUMBER (((APFS_VERSION_MAJOR << 16) | (APFS_VERSION_MINOR << 8)) | APFS_VERSION_PATCH)
+
+// Path flag: a symbolic link at the end of the path is meant itself, not its target.
+#define APFS_NO_FOLLOW 1
+
+// `apfs_stat.nchildren` is known.
+#define APFS_STAT_NCHILDREN 1
+
+// `apfs_stat.sparse_bytes` is known.
+#define APFS_STAT_SPARSE_BYTES 2
+
+// `apfs_stat.modified_ns` is known.
+#define APFS_STAT_MODIFIED 4
+
+// `apfs_stat.changed_ns` is known.
+#define APFS_STAT_CHANGED 8
+
+// `apfs_stat.created_ns` is known.
+#define APFS_STAT_CREATED 16
+
+// `apfs_stat.accessed_ns` is known.
+#define APFS_STAT_ACCESSED 32
+
+// `apfs_stat.rdev` is known.
+#define APFS_STAT_RDEV 64
+
+// `apfs_stat.document_id` is known.
+#define APFS_STAT_DOCUMENT_ID 128
+
+// The file is compressed, `apfs_stat.compression` says how.
+#define APFS_STAT_COMPRESSION 256
+
+// Result of a call: whose fault it is if it failed.
+typedef enum apfs_status {
+    // Done.
+    APFS_STATUS_OK = 0,
+    // The device or the operating system failed.
+    APFS_STATUS_IO = 1,
+    // The image is damaged; the error object names the place.
+    APFS_STATUS_CORRUPT = 2,
+    // The image is sound, this version can't read it.
+    APFS_STATUS_UNSUPPORTED = 3,
+    // A key is needed.
+    APFS_STATUS_LOCKED = 4,
+    // A configured ceiling was reached.
+    APFS_STATUS_LIMIT = 5,
+    // There is nothing of that name or number.
+    APFS_STATUS_NOT_FOUND = 6,
+    // There is something of another kind: a file where a directory is needed, too many symbolic links.
+    APFS_STATUS_WRONG_KIND = 7,
+    // The caller stopped it.
+    APFS_STATUS_CANCELLED = 8,
+    // The calling code is wrong: NULL where something is needed, an unknown flag.
+    APFS_STATUS_MISUSE = 9,
+    // A failure that this version of the header has no number for.
+    APFS_STATUS_OTHER = 99,
+    // A bug in the library. The call had no effect; the handles stay usable.
+    APFS_STATUS_PANIC = 100,
+} apfs_status;
+
+// Type of a file; the numbers are those of the type bits of a POSIX mode.
+typedef enum apfs_kind {
+    // None of the others.
+    APFS_KIND_UNKNOWN = 0,
+    // Named pipe.
+    APFS_KIND_FIFO = 1,
+    // Character device.
+    APFS_KIND_CHAR_DEVICE = 2,
+    // Directory.
+    APFS_KIND_DIR = 4,
+    // Block device.
+    APFS_KIND_BLOCK_DEVICE = 6,
+    // Regular file.
+    APFS_KIND_FILE = 8,
+    // Symbolic link.
+    APFS_KIND_SYMLINK = 10,
+    // Socket.
+    APFS_KIND_SOCKET = 12,
+    // Whiteout of a union mount.
+    APFS_KIND_WHITEOUT = 14,
+} apfs_kind;
+
+// What is in a partition.
+typedef enum apfs_content {
+    // Nothing known.
+    APFS_CONTENT_UNKNOWN = 0,
+    // An APFS container.
+    APFS_CONTENT_APFS = 1,
+    // An HFS+ or HFSX volume.
+    APFS_CONTENT_HFS_PLUS = 2,
+    // Something else, named by `content_text`.
+    APFS_CONTENT_OTHER = 3,
+} apfs_content;
+
+// What one run of a stream is.
+typedef enum apfs_extent_kind {
+    // Bytes in the container.
+    APFS_EXTENT_KIND_DATA = 0,
+    // Nothing is stored: zeros.
+    APFS_EXTENT_KIND_HOLE = 1,
+    // Space is reserved and never written: zeros.
+    APFS_EXTENT_KIND_UNWRITTEN = 2,
+    // Of a kind that this header does not name.
+    APFS_EXTENT_KIND_OTHER = 3,
+} apfs_extent_kind;
+
+// An APFS container at one checkpoint.
+typedef struct apfs_container apfs_container;
+
+// A listing of a directory: where it stands, and the names of the last batch. Used by one thread at a time.
+typedef struct apfs_dir apfs_dir;
+
+// A disk or disk image.
+typedef struct apfs_disk apfs_disk;
+
+// What went wrong in a call. Free it with `apfs_error_free`.
+typedef struct apfs_error apfs_error;
+
+// A volume's files at one moment: live, or at a snapshot.
+typedef struct apfs_view apfs_view;
+
+// A volume. It can always be asked for its name and snapshots; to read files open a view.
+typedef struct apfs_volume apfs_volume;
+
+// The extended attributes of one file.
+typedef struct apfs_xattrs apfs_xattrs;
+
+// Receives findings that do not stop the work; from any thread, also from several at once. The finding is freed by
+// the library after the call.
+typedef void (*apfs_finding_fn)(void *context, const struct apfs_error *finding);
+
+// How a disk is opened. Start from `apfs_options_default`.
+typedef struct apfs_options {
+    // What to do when a checksum does not match: APFS_CHECKSUMS_*.
+    uint32_t checksums;
+    // APFS_OPTIONS_*, or 0.
+    uint32_t flags;
+    // Bytes that cached blocks of one container may take; 0 for the default.
+    size_t cache_bytes;
+    // Open the checkpoint of this transaction; 0 for the newest.
+    uint64_t checkpoint_xid;
+    // Called for findings that do not stop the work, may be NULL.
+    apfs_finding_fn finding;
+    // First argument of `finding`; must live until all handles are freed.
+    void *finding_context;
+} apfs_options;
+
+// What a container says about itself.
+typedef struct apfs_container_info {
+    // Id of the container.
+    uint8_t uuid[16];
+    // Transaction of the checkpoint.
+    uint64_t xid;
+    // Bytes in a block.
+    uint64_t block_size;
+    // Number of blocks.
+    uint64_t block_count;
+    // APFS_CONTAINER_*.
+    uint32_t flags;
+} apfs_container_info;
+
+// Bytes that belong to a handle: valid as long as the handle, unless the function says less. Not ended by a NUL.
+typedef struct apfs_bytes {
+    // First byte, never NULL.
+    const uint8_t *data;
+    // Number of bytes.
+    size_t len;
+} apfs_bytes;
+
+// What a volume says about itself. Text belongs to the handle that it was asked of.
+typedef struct apfs_volume_info {
+    // Slot in the container: the number to open it by.
+    size_t slot;
+    // APFS_STATUS_OK, or why the volume can't be opened; then all below is 0 or empty.
+    enum apfs_status status;
+    // Name.
+    struct apfs_bytes name;
+    // Id.
+    uint8_t uuid[16];
+    // Id of its group, zeros if it is in none: System and Data of one macOS share it.
+    uint8_t group[16];
+    // What it is for, as stored: 0 none, 1 system, 2 user, 4 recovery, 8 VM, 0x10 preboot, 0x40 data, ...
+    uint16_t role;
+    // What matters to a reader: APFS_VOLUME_*.
+    uint32_t flags;
+    // Flags as stored (`apfs_fs_flags`).
+    uint64_t fs_flags;
+    // Features as stored without which it can't be read rightly (`apfs_incompatible_features`).
+    uint64_t incompatible_features;
+    // Number of snapshots as recorded.
+    uint64_t snapshots;
+} apfs_volume_info;
+
+// One entry of a directory.
+typedef struct apfs_dir_entry {
+    // Name as stored; valid until the next call with the listing.
+    struct apfs_bytes name;
+    // File that the entry leads to.
+    uint64_t id;
+    // Type as the directory says; `apfs_stat.kind` is what the file itself says.
+    enum apfs_kind kind;
+    // Which of the fields below are known: APFS_DIR_ENTRY_*. The others are 0.
+    uint32_t known;
+    // When the entry was made, in nanoseconds since 1970 UTC.
+    int64_t added_ns;
+    // Which of several hard links this is.
+    uint64_t link_id;
+} apfs_dir_entry;
+
+// Fills `buf` with the `len` bytes from `offset` on: all of them, and returns 0; or returns a number of its own
+// (not 0) that the error message repeats. Called from whichever thread uses a handle.
+typedef int32_t (*apfs_read_fn)(void *context, uint64_t offset, uint8_t *buf, size_t len);
+
+// Gives the context back.
+typedef void (*apfs_release_fn)(void *context);
+
+// Your own source of bytes. The struct is copied; the context must live until it is released.
+typedef struct apfs_source {
+    // Reads; required.
+    apfs_read_fn read;
+    // Called once with the context when the library needs it no more, also if opening fails; may be NULL.
+    apfs_release_fn release;
+    // First argument of both functions.
+    void *context;
+    // Length in bytes.
+    uint64_t len;
+    // APFS_SOURCE_*, or 0.
+    uint32_t flags;
+} apfs_source;
+
+// One partition. Text belongs to the disk.
+typedef struct apfs_partition {
+    // Its number: used entries in the order of the table, from 0.
+    size_t index;
+    // First byte on the disk.
+    uint64_t start;
+    // Length in bytes.
+    uint64_t len;
+    // Type as the table has it, zeros without a table.
+    uint8_t type_guid[16];
+    // Name of the type, empty if it has none.
+    struct apfs_bytes type_name;
+    // Name in the table.
+    struct apfs_bytes label;
+    // What is in it.
+    enum apfs_content content;
+    // What is in it, in words, if `content` is APFS_CONTENT_OTHER.
+    struct apfs_bytes content_text;
+} apfs_partition;
+
+// Where an image is damaged, by Apple's names. The text belongs to the error object.
+typedef struct apfs_place {
+    // Structure, for example `nx_superblock_t`.
+    const char *structure;
+    // Field of the structure, empty if the whole structure is meant.
+    const char *field;
+    // What should stand there, empty if that can't be said.
+    const char *expected;
+    // What stands there, empty if that can't be said.
+    const char *found;
+    // Which of the numbers below are known: APFS_PLACE_*.
+    uint32_t known;
+    // Byte offset inside the structure or block.
+    uint64_t offset;
+    // Block number in the container.
+    uint64_t block;
+    // Object id.
+    uint64_t oid;
+    // Transaction id.
+    uint64_t xid;
+} apfs_place;
+
+// Which bytes of a file are meant. Where one is asked for, NULL means the content.
+typedef struct apfs_stream {
+    // APFS_STREAM_*.
+    uint32_t kind;
+    // Name of the extended attribute, for APFS_STREAM_XATTR; else not looked at.
+    const uint8_t *name;
+    // Bytes of the name.
+    size_t name_len;
+} apfs_stream;
+
+// One run of a stream.
+typedef struct apfs_extent {
+    // Byte offset in the stream.
+    uint64_t logical;
+    // Length in bytes; the last run may pass the end of the stream.
+    uint64_t len;
+    // What it is.
+    enum apfs_extent_kind kind;
+    // Byte offset in the container, if `kind` is APFS_EXTENT_KIND_DATA; else 0.
+    uint64_t physical;
+    // Key or tweak as stored, 0 where there is none.
+    uint64_t crypto_id;
+} apfs_extent;
+
+// One snapshot. Text belongs to the volume.
+typedef struct apfs_snapshot {
+    // Name.
+    struct apfs_bytes name;
+    // Transaction: the state that it keeps.
+    uint64_t xid;
+    // Id, zeros if the volume keeps none.
+    uint8_t uuid[16];
+    // When it was taken, in nanoseconds since 1970 UTC.
+    int64_t created_ns;
+    // When its record was last changed, in nanoseconds since 1970 UTC.
+    int64_t changed_ns;
+    // APFS_SNAPSHOT_*.
+    uint32_t flags;
+    // Flags as stored in its record.
+    uint32_t stored_flags;
+} apfs_snapshot;
+
+// Metadata of one file or directory. Times are nanoseconds since 1970 UTC.
+typedef struct apfs_stat {
+    // Number of the file in its volume.
+    uint64_t id;
+    // Directory of the primary link.
+    uint64_t parent;
+    // Type.
+    enum apfs_kind kind;
+    // Which of the fields that not every file has are known: APFS_STAT_*. The others are 0.
+    uint32_t known;
+    // POSIX mode, all 16 bits as stored.
+    uint16_t mode;
+    // Owner.
+    uint32_t uid;
+    // Group.
+    uint32_t gid;
+    // Number of hard links; 1 for directories.
+    uint32_t nlink;
+    // Directories: number of entries as recorded. Do not size anything by it: some volumes lie.
+    uint32_t nchildren;
+    // Bytes that a program reads: decompressed size of a compressed file, length of a link's target.
+    uint64_t size;
+    // Bytes allocated for the data stream, holes included.
+    uint64_t allocated;
+    // Bytes of holes.
+    uint64_t sparse_bytes;
+    // Last change of the content.
+    int64_t modified_ns;
+    // Last change of the metadata.
+    int64_t changed_ns;
+    // Creation.
+    int64_t created_ns;
+    // Last access.
+    int64_t accessed_ns;
+    // BSD flags (`UF_*`, `SF_*`).
+    uint32_t bsd_flags;
+    // Device number as stored; major in the top 8 bits.
+    uint32_t rdev;
+    // File-system flags (`INODE_*`).
+    uint64_t internal_flags;
+    // Id of the data stream; clones share one.
+    uint64_t private_id;
+    // Document id.
+    uint32_t document_id;
+    // `compression_type` of `com.apple.decmpfs`.
+    uint32_t compression;
+    // Default protection class as stored.
+    uint32_t protection_class;
+    // Counter of data changes.
+    uint32_t write_generation;
+} apfs_stat;
+
+// One extended attribute, without its value. The name belongs to the list.
+typedef struct apfs_xattr {
+    // Name as stored.
+    struct apfs_bytes name;
+    // Length of the value in bytes.
+    uint64_t size;
+    // Flags as stored: 1 stream, 2 embedded, 4 owned by the file system.
+    uint16_t flags;
+} apfs_xattr;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Opens the container in a partition (see `apfs_disk_first_apfs`). `options` of NULL means those of the disk.
+//
+// # Safety
+// `disk` is a handle; `options` may be NULL; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_container_open(const struct apfs_disk *disk,
+                                     size_t partition,
+                                     const struct apfs_options *options,
+                                     const struct apfs_container **out,
+                                     struct apfs_error **err);
+
+// What a container says about itself.
+//
+// # Safety
+// `container` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_container_get_info(const struct apfs_container *container,
+                                         struct apfs_container_info *out,
+                                         struct apfs_error **err);
+
+// Lists volumes, in the order of their slots, from the `first` on (counted from 0, empty slots not): up to `cap`
+// into `out`, how many into `n`. None written means the end. A damaged volume is in the list, with its status.
+//
+// # Safety
+// `container` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_container_volumes(const struct apfs_container *container,
+                                        size_t first,
+                                        struct apfs_volume_info *out,
+                                        size_t cap,
+                                        size_t *n,
+                                        struct apfs_error **err);
+
+// Frees a container. What was opened from it stays usable. NULL is allowed.
+//
+// # Safety
+// `container` is NULL or a handle that is not yet freed.
+void apfs_container_free(const struct apfs_container *container);
+
+// Begins to list a directory.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_dir_open(const struct apfs_view *view,
+                               uint64_t id,
+                               struct apfs_dir **out,
+                               struct apfs_error **err);
+
+// Lists on: up to `cap` (at least 1) entries into `out`, how many into `n`. None written means the end; fewer than
+// `cap` does not. After an error for a damaged entry the next call goes on behind it.
+//
+// # Safety
+// `dir` is a handle in use by this thread alone; `out` has room for `cap` entries; `n` is writable; `err` is NULL
+// or writable.
+enum apfs_status apfs_dir_read(struct apfs_dir *dir,
+                               struct apfs_dir_entry *out,
+                               size_t cap,
+                               size_t *n,
+                               struct apfs_error **err);
+
+// Ends a listing. NULL is allowed.
+//
+// # Safety
+// `dir` is NULL or a handle that is not yet freed.
+void apfs_dir_free(struct apfs_dir *dir);
+
+// Opens an image file or device node by its path, ended by a NUL. It is never written to.
+//
+// # Safety
+// `path` ends with a NUL; `options` may be NULL; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_disk_open(const char *path,
+                                const struct apfs_options *options,
+                                const struct apfs_disk **out,
+                                struct apfs_error **err);
+
+// Opens an image in memory. The bytes are not copied: they must stay as they are until all handles are freed.
+//
+// # Safety
+// `data` is valid for `len` bytes; `options` may be NULL; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_disk_open_memory(const uint8_t *data,
+                                       size_t len,
+                                       const struct apfs_options *options,
+                                       const struct apfs_disk **out,
+                                       struct apfs_error **err);
+
+// Opens an image through your own functions. The source's context is released when the last handle over it is
+// freed, and also if opening fails, unless `source` or its `read` is NULL.
+//
+// # Safety
+// `source` is valid and its functions keep their promises; `options` may be NULL; `out` is writable; `err` is NULL
+// or writable.
+enum apfs_status apfs_disk_open_source(const struct apfs_source *source,
+                                       const struct apfs_options *options,
+                                       const struct apfs_disk **out,
+                                       struct apfs_error **err);
+
+// Lists partitions from number `first` on: up to `cap` into `out`, how many into `n`. None written means the end.
+// A disk without a partition table has one partition.
+//
+// # Safety
+// `disk` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_disk_partitions(const struct apfs_disk *disk,
+                                      size_t first,
+                                      struct apfs_partition *out,
+                                      size_t cap,
+                                      size_t *n,
+                                      struct apfs_error **err);
+
+// Number of the first partition that holds an APFS container.
+//
+// # Safety
+// `disk` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_disk_first_apfs(const struct apfs_disk *disk, size_t *out, struct apfs_error **err);
+
+// Frees a disk. What was opened from it stays usable. NULL is allowed.
+//
+// # Safety
+// `disk` is NULL or a handle that is not yet freed.
+void apfs_disk_free(const struct apfs_disk *disk);
+
+// Status of an error, as the failed call returned it; APFS_STATUS_OK for NULL.
+//
+// # Safety
+// `error` is NULL or not yet freed.
+enum apfs_status apfs_error_status(const struct apfs_error *error);
+
+// Message in English, one line, ended by a NUL. It belongs to the error object; for NULL it is "no error".
+//
+// # Safety
+// `error` is NULL or not yet freed.
+const char *apfs_error_message(const struct apfs_error *error);
+
+// Number of the kind of damage (1 checksum, 2 magic number, ...; docs of `apfs_core::Damage`); 0 if it is none.
+//
+// # Safety
+// `error` is NULL or not yet freed.
+uint32_t apfs_error_damage(const struct apfs_error *error);
+
+// Place of the damage. False, and nothing written, if the error is not about damage or a parameter is NULL.
+//
+// # Safety
+// `error` is NULL or not yet freed; `out` is NULL or writable.
+bool apfs_error_place(const struct apfs_error *error, struct apfs_place *out);
+
+// Frees an error. NULL is allowed.
+//
+// # Safety
+// `error` is NULL or not yet freed.
+void apfs_error_free(struct apfs_error *error);
+
+// Lists the runs of a stream from byte `from` on: up to `cap` into `out`, how many into `n`. None written means the
+// end; go on from `logical + len` of the last one.
+//
+// # Safety
+// `view` is a handle; `stream` is NULL or valid; `out` has room for `cap` entries; `n` is writable; `err` is NULL
+// or writable.
+enum apfs_status apfs_view_extents(const struct apfs_view *view,
+                                   uint64_t id,
+                                   const struct apfs_stream *stream,
+                                   uint64_t from,
+                                   struct apfs_extent *out,
+                                   size_t cap,
+                                   size_t *n,
+                                   struct apfs_error **err);
+
+// Length of a stream in bytes.
+//
+// # Safety
+// `view` is a handle; `stream` is NULL or valid; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_stream_len(const struct apfs_view *view,
+                                      uint64_t id,
+                                      const struct apfs_stream *stream,
+                                      uint64_t *out,
+                                      struct apfs_error **err);
+
+// Reads a stream from byte `offset` on: up to `len` bytes into `buf`, how many into `n`, less than `len` only at
+// the end of the stream. After an error the content of `buf` is not defined.
+//
+// # Safety
+// `view` is a handle; `stream` is NULL or valid; `buf` has room for `len` bytes; `n` is writable; `err` is NULL or
+// writable.
+enum apfs_status apfs_view_read(const struct apfs_view *view,
+                                uint64_t id,
+                                const struct apfs_stream *stream,
+                                uint64_t offset,
+                                uint8_t *buf,
+                                size_t len,
+                                size_t *n,
+                                struct apfs_error **err);
+
+// Default options: checksums required, newest checkpoint, default cache.
+struct apfs_options apfs_options_default(void);
+
+// Lists snapshots, oldest first, from number `first` on: up to `cap` into `out`, how many into `n`. None written
+// means the end.
+//
+// # Safety
+// `volume` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_snapshots(const struct apfs_volume *volume,
+                                       size_t first,
+                                       struct apfs_snapshot *out,
+                                       size_t cap,
+                                       size_t *n,
+                                       struct apfs_error **err);
+
+// A few English words for a status number; lives for ever. "unknown status" for any other number.
+const char *apfs_status_text(uint32_t status);
+
+// Version of the library as text, for example "0.1.0". Compare with APFS_VERSION of the header.
+const char *apfs_version(void);
+
+// Version of the library as a number. Compare with APFS_VERSION_NUMBER of the header.
+uint32_t apfs_version_number(void);
+
+// Opens the live state of a volume.
+//
+// # Safety
+// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_open(const struct apfs_volume *volume,
+                                const struct apfs_view **out,
+                                struct apfs_error **err);
+
+// Opens the state that a snapshot keeps, by the snapshot's name.
+//
+// # Safety
+// `volume` is a handle; `name` is valid for `name_len` bytes; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_open_snapshot(const struct apfs_volume *volume,
+                                         const uint8_t *name,
+                                         size_t name_len,
+                                         const struct apfs_view **out,
+                                         struct apfs_error **err);
+
+// Opens the state that a snapshot keeps, by the snapshot's transaction.
+//
+// # Safety
+// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_open_xid(const struct apfs_volume *volume,
+                                    uint64_t xid,
+                                    const struct apfs_view **out,
+                                    struct apfs_error **err);
+
+// Number of the root directory; 0 for NULL.
+//
+// # Safety
+// `view` is NULL or a handle.
+uint64_t apfs_view_root(const struct apfs_view *view);
+
+// Transaction of the state; 0 for NULL.
+//
+// # Safety
+// `view` is NULL or a handle.
+uint64_t apfs_view_xid(const struct apfs_view *view);
+
+// Metadata of a file by its number.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_stat(const struct apfs_view *view,
+                                uint64_t id,
+                                struct apfs_stat *out,
+                                struct apfs_error **err);
+
+// Metadata of a file by its path: names separated by '/', from the root. `flags`: APFS_NO_FOLLOW or 0.
+//
+// # Safety
+// `view` is a handle; `path` is valid for `path_len` bytes; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_stat_path(const struct apfs_view *view,
+                                     const uint8_t *path,
+                                     size_t path_len,
+                                     uint32_t flags,
+                                     struct apfs_stat *out,
+                                     struct apfs_error **err);
+
+// Number of the file at a path. `flags`: APFS_NO_FOLLOW or 0.
+//
+// # Safety
+// `view` is a handle; `path` is valid for `path_len` bytes; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_find(const struct apfs_view *view,
+                                const uint8_t *path,
+                                size_t path_len,
+                                uint32_t flags,
+                                uint64_t *out,
+                                struct apfs_error **err);
+
+// Number of the file of a name in a directory, by the volume's own rule of which names are equal.
+//
+// # Safety
+// `view` is a handle; `name` is valid for `name_len` bytes; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_lookup(const struct apfs_view *view,
+                                  uint64_t dir,
+                                  const uint8_t *name,
+                                  size_t name_len,
+                                  uint64_t *out,
+                                  struct apfs_error **err);
+
+// Target of a symbolic link. Its length goes to `n`; the bytes go to `buf` only if all of them fit in `cap`, so
+// compare `n` with `cap`. `buf` may be NULL if `cap` is 0.
+//
+// # Safety
+// `view` is a handle; `buf` has room for `cap` bytes; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_read_link(const struct apfs_view *view,
+                                     uint64_t id,
+                                     uint8_t *buf,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// Frees a view. What was opened from it stays usable. NULL is allowed.
+//
+// # Safety
+// `view` is NULL or a handle that is not yet freed.
+void apfs_view_free(const struct apfs_view *view);
+
+// Opens the volume in a slot.
+//
+// # Safety
+// `container` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_open(const struct apfs_container *container,
+                                  size_t slot,
+                                  const struct apfs_volume **out,
+                                  struct apfs_error **err);
+
+// What a volume says about itself.
+//
+// # Safety
+// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_get_info(const struct apfs_volume *volume,
+                                      struct apfs_volume_info *out,
+                                      struct apfs_error **err);
+
+// Frees a volume. What was opened from it stays usable. NULL is allowed.
+//
+// # Safety
+// `volume` is NULL or a handle that is not yet freed.
+void apfs_volume_free(const struct apfs_volume *volume);
+
+// Reads the list of a file's extended attributes, hidden ones included, in stored order.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_xattrs_open(const struct apfs_view *view,
+                                  uint64_t id,
+                                  const struct apfs_xattrs **out,
+                                  struct apfs_error **err);
+
+// Gives the attributes from number `first` on: up to `cap` into `out`, how many into `n`. None written means the
+// end.
+//
+// # Safety
+// `xattrs` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_xattrs_list(const struct apfs_xattrs *xattrs,
+                                  size_t first,
+                                  struct apfs_xattr *out,
+                                  size_t cap,
+                                  size_t *n,
+                                  struct apfs_error **err);
+
+// Frees a list of attributes. NULL is allowed.
+//
+// # Safety
+// `xattrs` is NULL or a handle that is not yet freed.
+void apfs_xattrs_free(const struct apfs_xattrs *xattrs);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* APFS_H */

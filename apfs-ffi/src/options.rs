@@ -1,0 +1,90 @@
+//! How a disk is opened.
+
+use core::ffi::c_void;
+use core::ptr;
+use std::sync::Arc;
+
+use apfs_core::apfs::ContainerOptions;
+use apfs_core::{Checksums, Corrupt, Error, Observer, Result, Xid};
+
+use crate::error::apfs_error;
+use crate::ptr::FindingHook;
+
+/// Checksums: refuse an object whose checksum does not match.
+pub const APFS_CHECKSUMS_REQUIRE: u32 = 0;
+/// Checksums: call `finding` and go on with the bytes as they are.
+pub const APFS_CHECKSUMS_REPORT: u32 = 1;
+/// Checksums: do not look at them.
+pub const APFS_CHECKSUMS_IGNORE: u32 = 2;
+
+/// Options flag: go on in spite of features that this version does not know. Answers may be wrong.
+pub const APFS_OPTIONS_FORCE: u32 = 1;
+
+/// Receives findings that do not stop the work; from any thread, also from several at once. The finding is freed by
+/// the library after the call.
+pub type apfs_finding_fn = Option<unsafe extern "C" fn(context: *mut c_void, finding: *const apfs_error)>;
+
+/// How a disk is opened. Start from `apfs_options_default`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct apfs_options {
+    /// What to do when a checksum does not match: APFS_CHECKSUMS_*.
+    pub checksums: u32,
+    /// APFS_OPTIONS_*, or 0.
+    pub flags: u32,
+    /// Bytes that cached blocks of one container may take; 0 for the default.
+    pub cache_bytes: usize,
+    /// Open the checkpoint of this transaction; 0 for the newest.
+    pub checkpoint_xid: u64,
+    /// Called for findings that do not stop the work, may be NULL.
+    pub finding: apfs_finding_fn,
+    /// First argument of `finding`; must live until all handles are freed.
+    pub finding_context: *mut c_void,
+}
+
+/// Default options: checksums required, newest checkpoint, default cache.
+#[unsafe(no_mangle)]
+pub extern "C" fn apfs_options_default() -> apfs_options {
+    apfs_options {
+        checksums: APFS_CHECKSUMS_REQUIRE,
+        flags: 0,
+        cache_bytes: 0,
+        checkpoint_xid: 0,
+        finding: None,
+        finding_context: ptr::null_mut(),
+    }
+}
+
+struct Hook(FindingHook);
+
+impl Observer for Hook {
+    fn finding(&self, finding: &Corrupt) {
+        self.0.call(&apfs_error::from(finding));
+    }
+}
+
+/// Checks the caller's options, if there are any.
+pub(crate) fn parse(options: Option<&apfs_options>) -> Result<Option<ContainerOptions>> {
+    let Some(options) = options else { return Ok(None) };
+    let mut parsed = ContainerOptions {
+        checksums: match options.checksums {
+            APFS_CHECKSUMS_REQUIRE => Checksums::Require,
+            APFS_CHECKSUMS_REPORT => Checksums::Report,
+            APFS_CHECKSUMS_IGNORE => Checksums::Ignore,
+            _ => return Err(Error::Misuse("options: unknown value of checksums")),
+        },
+        checkpoint: Some(options.checkpoint_xid).filter(|xid| *xid != 0).map(Xid),
+        force: options.flags & APFS_OPTIONS_FORCE != 0,
+        ..ContainerOptions::default()
+    };
+    if options.flags & !APFS_OPTIONS_FORCE != 0 {
+        return Err(Error::Misuse("options: unknown flag"));
+    }
+    if options.cache_bytes != 0 {
+        parsed.limits.cache_bytes = options.cache_bytes;
+    }
+    if let Some(hook) = hook!(options) {
+        parsed.observer = Some(Arc::new(Hook(hook)));
+    }
+    Ok(Some(parsed))
+}

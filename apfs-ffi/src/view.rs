@@ -1,0 +1,375 @@
+//! Views: a volume live or at a snapshot, its files by number and by path.
+
+use apfs_core::apfs::View;
+use apfs_core::{Error, FileId, Fs, FsExt, Kind, Result, Stat, Timestamp};
+
+use crate::error::apfs_error;
+use crate::guard;
+use crate::ptr::{Shared, share};
+use crate::status::apfs_status;
+use crate::volume::apfs_volume;
+
+/// Path flag: a symbolic link at the end of the path is meant itself, not its target.
+pub const APFS_NO_FOLLOW: u32 = 1;
+
+/// `apfs_stat.nchildren` is known.
+pub const APFS_STAT_NCHILDREN: u32 = 1;
+/// `apfs_stat.sparse_bytes` is known.
+pub const APFS_STAT_SPARSE_BYTES: u32 = 2;
+/// `apfs_stat.modified_ns` is known.
+pub const APFS_STAT_MODIFIED: u32 = 4;
+/// `apfs_stat.changed_ns` is known.
+pub const APFS_STAT_CHANGED: u32 = 8;
+/// `apfs_stat.created_ns` is known.
+pub const APFS_STAT_CREATED: u32 = 0x10;
+/// `apfs_stat.accessed_ns` is known.
+pub const APFS_STAT_ACCESSED: u32 = 0x20;
+/// `apfs_stat.rdev` is known.
+pub const APFS_STAT_RDEV: u32 = 0x40;
+/// `apfs_stat.document_id` is known.
+pub const APFS_STAT_DOCUMENT_ID: u32 = 0x80;
+/// The file is compressed, `apfs_stat.compression` says how.
+pub const APFS_STAT_COMPRESSION: u32 = 0x100;
+
+/// A volume's files at one moment: live, or at a snapshot.
+#[derive(Debug)]
+pub struct apfs_view {
+    pub(crate) view: View,
+}
+
+impl Shared for apfs_view {}
+
+/// Type of a file; the numbers are those of the type bits of a POSIX mode.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum apfs_kind {
+    /// None of the others.
+    Unknown = 0,
+    /// Named pipe.
+    Fifo = 1,
+    /// Character device.
+    CharDevice = 2,
+    /// Directory.
+    Dir = 4,
+    /// Block device.
+    BlockDevice = 6,
+    /// Regular file.
+    File = 8,
+    /// Symbolic link.
+    Symlink = 10,
+    /// Socket.
+    Socket = 12,
+    /// Whiteout of a union mount.
+    Whiteout = 14,
+}
+
+impl From<Kind> for apfs_kind {
+    fn from(kind: Kind) -> apfs_kind {
+        match kind {
+            Kind::Fifo => apfs_kind::Fifo,
+            Kind::CharDevice => apfs_kind::CharDevice,
+            Kind::Dir => apfs_kind::Dir,
+            Kind::BlockDevice => apfs_kind::BlockDevice,
+            Kind::File => apfs_kind::File,
+            Kind::Symlink => apfs_kind::Symlink,
+            Kind::Socket => apfs_kind::Socket,
+            Kind::Whiteout => apfs_kind::Whiteout,
+            _ => apfs_kind::Unknown,
+        }
+    }
+}
+
+/// Metadata of one file or directory. Times are nanoseconds since 1970 UTC.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct apfs_stat {
+    /// Number of the file in its volume.
+    pub id: u64,
+    /// Directory of the primary link.
+    pub parent: u64,
+    /// Type.
+    pub kind: apfs_kind,
+    /// Which of the fields that not every file has are known: APFS_STAT_*. The others are 0.
+    pub known: u32,
+    /// POSIX mode, all 16 bits as stored.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Number of hard links; 1 for directories.
+    pub nlink: u32,
+    /// Directories: number of entries as recorded. Do not size anything by it: some volumes lie.
+    pub nchildren: u32,
+    /// Bytes that a program reads: decompressed size of a compressed file, length of a link's target.
+    pub size: u64,
+    /// Bytes allocated for the data stream, holes included.
+    pub allocated: u64,
+    /// Bytes of holes.
+    pub sparse_bytes: u64,
+    /// Last change of the content.
+    pub modified_ns: i64,
+    /// Last change of the metadata.
+    pub changed_ns: i64,
+    /// Creation.
+    pub created_ns: i64,
+    /// Last access.
+    pub accessed_ns: i64,
+    /// BSD flags (`UF_*`, `SF_*`).
+    pub bsd_flags: u32,
+    /// Device number as stored; major in the top 8 bits.
+    pub rdev: u32,
+    /// File-system flags (`INODE_*`).
+    pub internal_flags: u64,
+    /// Id of the data stream; clones share one.
+    pub private_id: u64,
+    /// Document id.
+    pub document_id: u32,
+    /// `compression_type` of `com.apple.decmpfs`.
+    pub compression: u32,
+    /// Default protection class as stored.
+    pub protection_class: u32,
+    /// Counter of data changes.
+    pub write_generation: u32,
+}
+
+impl From<Stat> for apfs_stat {
+    fn from(stat: Stat) -> apfs_stat {
+        let known = [
+            (stat.nchildren.is_some(), APFS_STAT_NCHILDREN),
+            (stat.sparse_bytes.is_some(), APFS_STAT_SPARSE_BYTES),
+            (stat.modified.is_some(), APFS_STAT_MODIFIED),
+            (stat.changed.is_some(), APFS_STAT_CHANGED),
+            (stat.created.is_some(), APFS_STAT_CREATED),
+            (stat.accessed.is_some(), APFS_STAT_ACCESSED),
+            (stat.rdev.is_some(), APFS_STAT_RDEV),
+            (stat.document_id.is_some(), APFS_STAT_DOCUMENT_ID),
+            (stat.compression.is_some(), APFS_STAT_COMPRESSION),
+        ];
+        let ns = |time: Option<Timestamp>| time.unwrap_or_default().0;
+        apfs_stat {
+            id: stat.id.0,
+            parent: stat.parent.0,
+            kind: stat.kind.into(),
+            known: known.iter().filter(|(known, _)| *known).fold(0, |bits, (_, bit)| bits | bit),
+            mode: stat.mode,
+            uid: stat.uid,
+            gid: stat.gid,
+            nlink: stat.nlink,
+            nchildren: stat.nchildren.unwrap_or(0),
+            size: stat.size,
+            allocated: stat.allocated,
+            sparse_bytes: stat.sparse_bytes.unwrap_or(0),
+            modified_ns: ns(stat.modified),
+            changed_ns: ns(stat.changed),
+            created_ns: ns(stat.created),
+            accessed_ns: ns(stat.accessed),
+            bsd_flags: stat.bsd_flags,
+            rdev: stat.rdev.unwrap_or(0),
+            internal_flags: stat.internal_flags,
+            private_id: stat.private_id,
+            document_id: stat.document_id.unwrap_or(0),
+            compression: stat.compression.map_or(0, |compression| compression.kind),
+            protection_class: stat.protection_class,
+            write_generation: stat.write_generation,
+        }
+    }
+}
+
+fn find(view: &View, path: &[u8], flags: u32) -> Result<FileId> {
+    match flags {
+        0 => view.find(path),
+        APFS_NO_FOLLOW => view.find_no_follow(path),
+        _ => Err(Error::Misuse("flags: unknown flag")),
+    }
+}
+
+/// Opens the live state of a volume.
+///
+/// # Safety
+/// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_open(
+    volume: *const apfs_volume,
+    out: *mut *const apfs_view,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (volume, out) = (given!(volume), out!(out));
+        out.put(share(apfs_view { view: volume.volume.view()? }));
+        Ok(())
+    })
+}
+
+/// Opens the state that a snapshot keeps, by the snapshot's name.
+///
+/// # Safety
+/// `volume` is a handle; `name` is valid for `name_len` bytes; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_open_snapshot(
+    volume: *const apfs_volume,
+    name: *const u8,
+    name_len: usize,
+    out: *mut *const apfs_view,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (volume, name, out) = (given!(volume), bytes!(name, name_len), out!(out));
+        let snapshot = volume.snapshots()?.iter().find(|snapshot| snapshot.name.as_bytes() == name);
+        let missing = || Error::not_found(format!("snapshot {}", apfs_core::Name::from(name)));
+        out.put(share(apfs_view { view: volume.volume.view_at(snapshot.ok_or_else(missing)?)? }));
+        Ok(())
+    })
+}
+
+/// Opens the state that a snapshot keeps, by the snapshot's transaction.
+///
+/// # Safety
+/// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_open_xid(
+    volume: *const apfs_volume,
+    xid: u64,
+    out: *mut *const apfs_view,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (volume, out) = (given!(volume), out!(out));
+        let snapshot = volume.snapshots()?.iter().find(|snapshot| snapshot.xid.0 == xid);
+        let missing = || Error::not_found(format!("snapshot of transaction {xid}"));
+        out.put(share(apfs_view { view: volume.volume.view_at(snapshot.ok_or_else(missing)?)? }));
+        Ok(())
+    })
+}
+
+/// Number of the root directory; 0 for NULL.
+///
+/// # Safety
+/// `view` is NULL or a handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_root(view: *const apfs_view) -> u64 {
+    guard::or(0, || optional!(view).map_or(0, |view| view.view.root().0))
+}
+
+/// Transaction of the state; 0 for NULL.
+///
+/// # Safety
+/// `view` is NULL or a handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_xid(view: *const apfs_view) -> u64 {
+    guard::or(0, || optional!(view).map_or(0, |view| view.view.xid().0))
+}
+
+/// Metadata of a file by its number.
+///
+/// # Safety
+/// `view` is a handle; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_stat(
+    view: *const apfs_view,
+    id: u64,
+    out: *mut apfs_stat,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (view, out) = (given!(view), out!(out));
+        out.put(view.view.stat(FileId(id))?.into());
+        Ok(())
+    })
+}
+
+/// Metadata of a file by its path: names separated by '/', from the root. `flags`: APFS_NO_FOLLOW or 0.
+///
+/// # Safety
+/// `view` is a handle; `path` is valid for `path_len` bytes; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_stat_path(
+    view: *const apfs_view,
+    path: *const u8,
+    path_len: usize,
+    flags: u32,
+    out: *mut apfs_stat,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (view, path, out) = (given!(view), bytes!(path, path_len), out!(out));
+        let id = find(&view.view, path, flags)?;
+        out.put(view.view.stat(id)?.into());
+        Ok(())
+    })
+}
+
+/// Number of the file at a path. `flags`: APFS_NO_FOLLOW or 0.
+///
+/// # Safety
+/// `view` is a handle; `path` is valid for `path_len` bytes; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_find(
+    view: *const apfs_view,
+    path: *const u8,
+    path_len: usize,
+    flags: u32,
+    out: *mut u64,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (view, path, out) = (given!(view), bytes!(path, path_len), out!(out));
+        out.put(find(&view.view, path, flags)?.0);
+        Ok(())
+    })
+}
+
+/// Number of the file of a name in a directory, by the volume's own rule of which names are equal.
+///
+/// # Safety
+/// `view` is a handle; `name` is valid for `name_len` bytes; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_lookup(
+    view: *const apfs_view,
+    dir: u64,
+    name: *const u8,
+    name_len: usize,
+    out: *mut u64,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (view, name, out) = (given!(view), bytes!(name, name_len), out!(out));
+        out.put(view.view.lookup(FileId(dir), name)?.id.0);
+        Ok(())
+    })
+}
+
+/// Target of a symbolic link. Its length goes to `n`; the bytes go to `buf` only if all of them fit in `cap`, so
+/// compare `n` with `cap`. `buf` may be NULL if `cap` is 0.
+///
+/// # Safety
+/// `view` is a handle; `buf` has room for `cap` bytes; `n` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_read_link(
+    view: *const apfs_view,
+    id: u64,
+    buf: *mut u8,
+    cap: usize,
+    n: *mut usize,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (view, buf, n) = (given!(view), slots!(buf, cap), out!(n));
+        let target = view.view.read_link(FileId(id))?;
+        let target = target.as_bytes();
+        if target.len() <= buf.cap() {
+            buf.fill(target.iter().copied());
+        }
+        n.put(target.len());
+        Ok(())
+    })
+}
+
+/// Frees a view. What was opened from it stays usable. NULL is allowed.
+///
+/// # Safety
+/// `view` is NULL or a handle that is not yet freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_free(view: *const apfs_view) {
+    free_shared!(view);
+}

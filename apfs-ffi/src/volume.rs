@@ -1,0 +1,78 @@
+//! Volumes.
+
+use std::sync::OnceLock;
+
+use apfs_core::apfs::{Snapshot, Volume};
+use apfs_core::{Name, Result};
+
+use crate::container::{apfs_container, apfs_volume_info, volume_info};
+use crate::error::apfs_error;
+use crate::ptr::{Shared, share};
+use crate::status::apfs_status;
+
+/// A volume. It can always be asked for its name and snapshots; to read files open a view.
+#[derive(Debug)]
+pub struct apfs_volume {
+    pub(crate) volume: Volume,
+    name: Name,
+    snapshots: OnceLock<Vec<Snapshot>>,
+}
+
+impl Shared for apfs_volume {}
+
+impl apfs_volume {
+    /// Its snapshots, oldest first, read once.
+    pub(crate) fn snapshots(&self) -> Result<&[Snapshot]> {
+        if let Some(snapshots) = self.snapshots.get() {
+            return Ok(snapshots);
+        }
+        let snapshots = self.volume.snapshots()?;
+        Ok(self.snapshots.get_or_init(|| snapshots))
+    }
+}
+
+/// Opens the volume in a slot.
+///
+/// # Safety
+/// `container` is a handle; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_volume_open(
+    container: *const apfs_container,
+    slot: usize,
+    out: *mut *const apfs_volume,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (container, out) = (given!(container), out!(out));
+        let volume = container.container.volume(slot)?;
+        let name = volume.name();
+        out.put(share(apfs_volume { volume, name, snapshots: OnceLock::new() }));
+        Ok(())
+    })
+}
+
+/// What a volume says about itself.
+///
+/// # Safety
+/// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_volume_get_info(
+    volume: *const apfs_volume,
+    out: *mut apfs_volume_info,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (volume, out) = (given!(volume), out!(out));
+        out.put(volume_info(&volume.volume, &volume.name));
+        Ok(())
+    })
+}
+
+/// Frees a volume. What was opened from it stays usable. NULL is allowed.
+///
+/// # Safety
+/// `volume` is NULL or a handle that is not yet freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_volume_free(volume: *const apfs_volume) {
+    free_shared!(volume);
+}
