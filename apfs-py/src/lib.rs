@@ -1,1 +1,36 @@
-//! Python package apfs: the compiled part.
+//! Python package apfs: the compiled part, private to the package in `python/apfs/`.
+//!
+//! Thin handles over the core. The interpreter lock is released around everything that may read the image.
+
+use pyo3::pymodule;
+
+mod disk;
+mod entries;
+mod errors;
+mod file;
+mod source;
+mod stat;
+mod text;
+mod view;
+mod volume;
+
+/// The module `apfs._apfs`.
+#[pymodule(gil_used = false)]
+mod _apfs {
+    #[pymodule_export]
+    use crate::disk::{ContainerHandle, DiskHandle, Partition};
+    #[pymodule_export]
+    use crate::entries::Entries;
+    #[pymodule_export]
+    use crate::file::{Extent, FileHandle};
+    #[pymodule_export]
+    use crate::stat::Stat;
+    #[pymodule_export]
+    use crate::view::{Listing, ViewHandle};
+    #[pymodule_export]
+    use crate::volume::{Snapshot, VolumeHandle};
+
+    /// True if this was built without optimisation.
+    #[pymodule_export]
+    const DEBUG_BUILD: bool = cfg!(debug_assertions);
+}

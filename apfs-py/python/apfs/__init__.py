@@ -1,0 +1,70 @@
+"""Reads Apple APFS disks and disk images, without a Mac.
+
+    import apfs
+
+    with apfs.open("disk.img") as disk:
+        for path in disk.volumes[0].root.iterdir():
+            print(path.name, path.lstat().size)
+
+Nothing is ever written. All objects may be used from several threads; the interpreter lock is released while the
+image is read. What goes wrong is an `ApfsError` and, where one fits, the built-in exception too.
+"""
+
+import warnings
+
+from ._apfs import DEBUG_BUILD, Extent, Partition, Snapshot, Stat
+from ._disk import Container, Disk, Volumes, open
+from ._errors import (
+    ApfsError,
+    CorruptError,
+    IsADirectoryError,
+    LimitError,
+    LockedError,
+    MisuseError,
+    NoSuchVolumeError,
+    NotADirectoryError,
+    NotASymlinkError,
+    NotFoundError,
+    ReadError,
+    TooManyLinksError,
+    UnsupportedError,
+)
+from ._file import RawFile
+from ._path import Path, Xattrs
+from ._volume import View, Volume
+
+__all__ = [
+    "ApfsError",
+    "Container",
+    "CorruptError",
+    "Disk",
+    "Extent",
+    "IsADirectoryError",
+    "LimitError",
+    "LockedError",
+    "MisuseError",
+    "NoSuchVolumeError",
+    "NotADirectoryError",
+    "NotASymlinkError",
+    "NotFoundError",
+    "Partition",
+    "Path",
+    "RawFile",
+    "ReadError",
+    "Snapshot",
+    "Stat",
+    "TooManyLinksError",
+    "UnsupportedError",
+    "View",
+    "Volume",
+    "Volumes",
+    "Xattrs",
+    "open",
+]
+
+if DEBUG_BUILD:
+    warnings.warn(
+        "this apfs was built without optimisation and is many times slower; build it with --release",
+        RuntimeWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,244 @@
+"""Disks and containers: the way in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Protocol, overload
+from uuid import UUID
+
+from ._apfs import DiskHandle
+from ._errors import ApfsError, CorruptError, MisuseError, build
+from ._volume import Volume
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from ._apfs import ContainerHandle, Partition
+
+Checksums = Literal["require", "report", "ignore"]
+
+
+class BinaryFile(Protocol):
+    """What a file object must have to be a source."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def seek(self, offset: int, whence: int = 0, /) -> object: ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a disk was opened."""
+
+    checksums: str
+    force: bool
+    cache_bytes: int | None
+
+
+def open(
+    source: str | os.PathLike[str] | Buffer | BinaryFile,
+    *,
+    checksums: Checksums | str = "require",
+    checkpoint: int | None = None,
+    force: bool = False,
+    cache_bytes: int | None = None,
+    partition: int | None = None,
+) -> Disk:
+    """Opens a disk image, device node, buffer or seekable binary file object.
+
+    checksums: ``require`` refuses what does not match, ``report`` adds it to `Disk.findings`, ``ignore`` does not look.
+    checkpoint: open this transaction instead of the newest.
+    force: go on in spite of features that are not known; answers may be wrong.
+    cache_bytes: memory for metadata of each container, 16 MiB if not said.
+    partition: look in this partition only.
+
+    Files are read fastest from a path: without the interpreter lock and from many threads at a time.
+    """
+    handle = DiskHandle(source, checksums, checkpoint, force, cache_bytes, partition)
+    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+    return Disk(handle, path, Options(checksums, force, cache_bytes))
+
+
+class Disk:
+    """An open disk. A context manager; what came from it can't be read any more once it is closed."""
+
+    def __init__(self, handle: DiskHandle, source: str | None, options: Options) -> None:
+        self._handle = handle
+        self._source = source
+        self._options = options
+        self._containers = [Container(self, container) for container in handle.containers]
+
+    @property
+    def source(self) -> str | None:
+        """Path that it was opened from, if it was."""
+        return self._source
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return self._handle.size
+
+    @property
+    def scheme(self) -> str:
+        """How its partitions are described: ``gpt``, or ``none``."""
+        return self._handle.scheme
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """Its partitions; one if there is no table."""
+        return self._handle.partitions
+
+    @property
+    def containers(self) -> list[Container]:
+        """Its APFS containers."""
+        self._check_open()
+        return list(self._containers)
+
+    @property
+    def volumes(self) -> Volumes:
+        """The volumes of all containers, locked ones too."""
+        self._check_open()
+        return Volumes([volume for container in self._containers for volume in container.volumes])
+
+    @property
+    def failures(self) -> list[ApfsError]:
+        """Why containers and volumes that should be there could not be opened."""
+        return self._handle.failures + [error for found in self._containers for error in found.failures]
+
+    @property
+    def findings(self) -> list[CorruptError]:
+        """What was found wrong so far and did not stop the work, at most 10,000."""
+        return self._handle.findings
+
+    @property
+    def closed(self) -> bool:
+        """True after `close`."""
+        return self._handle.closed
+
+    def close(self) -> None:
+        """Lets go of the source."""
+        self._handle.close()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise MisuseError("the disk is closed")
+
+    def __enter__(self) -> Disk:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<apfs.Disk {self._source or 'from memory'}{' closed' if self.closed else ''}>"
+
+
+class Container:
+    """An APFS container at one checkpoint."""
+
+    def __init__(self, disk: Disk, handle: ContainerHandle) -> None:
+        self._disk = disk
+        self._handle = handle
+        volumes, self._failures = handle.volumes()
+        self._volumes = [Volume(self, volume) for volume in volumes]
+
+    @property
+    def disk(self) -> Disk:
+        """The disk that it is on."""
+        return self._disk
+
+    @property
+    def partition(self) -> int:
+        """Number of the partition that it is in."""
+        return self._handle.partition
+
+    @property
+    def uuid(self) -> UUID:
+        """Its id."""
+        return self._handle.uuid
+
+    @property
+    def xid(self) -> int:
+        """Transaction of the checkpoint."""
+        return self._handle.xid
+
+    @property
+    def block_size(self) -> int:
+        """Bytes in a block."""
+        return self._handle.block_size
+
+    @property
+    def block_count(self) -> int:
+        """Number of blocks."""
+        return self._handle.block_count
+
+    @property
+    def checkpoints(self) -> list[int]:
+        """Transactions that `open` can be asked for, newest first; not all of them need be whole."""
+        return self._handle.checkpoints
+
+    @property
+    def volumes(self) -> Volumes:
+        """Its volumes, locked ones too."""
+        return Volumes(self._volumes)
+
+    @property
+    def failures(self) -> list[ApfsError]:
+        """Why volumes that should be there could not be opened."""
+        return list(self._failures)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Container):
+            return NotImplemented
+        same = (self.uuid, self.xid, self.partition) == (other.uuid, other.xid, other.partition)
+        return same and (self._disk is other._disk or self._disk.source == other._disk.source is not None)
+
+    def __hash__(self) -> int:
+        return hash((self.uuid, self.xid))
+
+    def __repr__(self) -> str:
+        return f"<apfs.Container {self.uuid} transaction {self.xid}>"
+
+
+class Volumes(Sequence[Volume]):
+    """Volumes in order. They can be asked for by place, name or id: ``volumes[0]``, ``volumes["Data"]``."""
+
+    def __init__(self, volumes: list[Volume]) -> None:
+        self._volumes = volumes
+
+    @property
+    def names(self) -> list[str]:
+        """The names in order."""
+        return [volume.name for volume in self._volumes]
+
+    @overload
+    def __getitem__(self, key: int | str | UUID) -> Volume: ...
+    @overload
+    def __getitem__(self, key: slice) -> list[Volume]: ...
+    def __getitem__(self, key: int | str | UUID | slice) -> Volume | list[Volume]:
+        if isinstance(key, slice):
+            return self._volumes[key]
+        if isinstance(key, int):
+            if -len(self._volumes) <= key < len(self._volumes):
+                return self._volumes[key]
+        else:
+            for volume in self._volumes:
+                if key in (volume.name, volume.uuid):
+                    return volume
+        raise build("NoSuchVolumeError", f"not found: volume {key!r}; there are {self.names}", None, {})
+
+    def __contains__(self, key: object) -> bool:
+        return any(key in (volume, volume.name, volume.uuid) for volume in self._volumes)
+
+    def __len__(self) -> int:
+        return len(self._volumes)
+
+    def __iter__(self) -> Iterator[Volume]:
+        return iter(self._volumes)
+
+    def __repr__(self) -> str:
+        return repr(self._volumes)
