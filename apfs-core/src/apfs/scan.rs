@@ -25,6 +25,7 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::{FileId, Oid};
 use crate::base::report::Cancel;
 use crate::decmpfs::DecmpfsHeader;
+use crate::fs::path::stat_of_entry;
 use crate::fs::types::{DirEntry, DirPos, Kind, Name, Stat, bsd_flags};
 use crate::fs::view::Fs;
 use crate::fs::walk::WalkError;
@@ -209,7 +210,7 @@ impl View {
                     }
                     left = left.wrapping_sub(mark(entry.id.0, entry.name.as_bytes()));
                     scan.path_with(*dir, entry.name.as_bytes());
-                    match self.stat(entry.id) {
+                    match stat_of_entry(self, entry.id) {
                         Ok(stat) => {
                             given = given.saturating_add(1);
                             sink(Ok(ScanEntry { path: &scan.path, stat: &stat }))?;

@@ -296,6 +296,12 @@ impl Volume {
         Uuid(self.superblock.raw.apfs_vol_uuid)
     }
 
+    /// True if its files can't be read without a key. This version has no way to take one.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.superblock.is_encrypted()
+    }
+
     /// What it is for.
     #[must_use]
     pub fn role(&self) -> Role {

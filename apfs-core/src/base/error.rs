@@ -94,15 +94,27 @@ impl Class {
 
 /// A failed read of a device: where, how much, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {len} bytes at offset {offset}: {cause}")]
+#[error("{}{cause}", Reading(*.offset, *.len))]
 #[non_exhaustive]
 pub struct IoError {
     /// Byte offset on the device.
     pub offset: u64,
-    /// Length of the read in bytes.
+    /// Length of the read in bytes; 0 if the device could not be opened.
     pub len: u64,
     /// What the device said.
     pub cause: Cause,
+}
+
+/// What was being read; nothing where the device could not even be opened.
+struct Reading(u64, u64);
+
+impl core::fmt::Display for Reading {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.1 {
+            0 => Ok(()),
+            len => write!(f, "cannot read {len} bytes at offset {}: ", self.0),
+        }
+    }
 }
 
 /// Something sound that this version can't read.

@@ -8,8 +8,9 @@ use super::types::{DirEntry, DirPos, Kind, Name, Stat, StreamId};
 use super::view::Fs;
 use super::walk::Walk;
 use crate::base::bytes::{to_usize, zeroed};
+use crate::base::damage::{Damage, Place};
 use crate::base::error::{Error, Result};
-use crate::base::ids::FileId;
+use crate::base::ids::{FileId, Oid};
 use crate::text::escape::Escaped;
 
 /// Entries asked for at a time where a whole directory is wanted.
@@ -37,7 +38,7 @@ pub trait FsExt: Fs {
     /// # Errors
     /// As [`FsExt::find`].
     fn metadata(&self, path: impl AsRef<[u8]>) -> Result<Stat> {
-        self.stat(self.find(path)?)
+        stat_of_entry(self, self.find(path)?)
     }
 
     /// All entries of a directory, in stored order.
@@ -97,6 +98,16 @@ impl<T: Fs + ?Sized> FsExt for T {
     fn find_no_follow(&self, path: impl AsRef<[u8]>) -> Result<FileId> {
         resolve(self, path.as_ref(), false)
     }
+}
+
+/// Metadata of a file that a directory leads to: that there is none is damage, not a wrong question.
+pub(crate) fn stat_of_entry<T: Fs + ?Sized>(fs: &T, id: FileId) -> Result<Stat> {
+    fs.stat(id).map_err(|error| match error {
+        Error::NotFound(_) => {
+            Error::damage(Damage::Missing, Place::new("j_drec_val_t", "file_id").oid(Oid(id.0)))
+        }
+        other => other,
+    })
 }
 
 fn resolve<T: Fs + ?Sized>(fs: &T, path: &[u8], follow_last: bool) -> Result<FileId> {

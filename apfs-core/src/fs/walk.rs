@@ -5,6 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::path::stat_of_entry;
 use super::types::{DirEntry, DirPos, Kind, Name, Stat};
 use super::view::Fs;
 use crate::base::bytes::len64;
@@ -109,7 +110,7 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
         self.path.extend_from_slice(entry.name.as_bytes());
         let depth = self.stack.len();
         let (path, id) = (self.path.clone(), entry.id);
-        let stat = match self.fs.stat(id) {
+        let stat = match stat_of_entry(self.fs, id) {
             Ok(stat) => stat,
             Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
         };
