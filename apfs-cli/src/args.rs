@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use apfs_core::Checksums;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::cmd::{cat, extract, find, hash, info, ls, man, snapshots, stat, tree, xattr};
+
 /// Look into APFS disk images, without a Mac. Nothing is ever written to an image.
 #[derive(Debug, Parser)]
 #[command(name = "apfs", version, propagate_version = true, max_term_width = 110, after_help = EXAMPLES)]
@@ -25,8 +27,30 @@ Exit status: 0 complete and clean; 1 finished, but something is damaged, differe
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show what is on an image: partitions, containers, checkpoints, volumes, snapshots
+    Info(info::Info),
     /// List files: names, or all metadata
-    Ls(Ls),
+    Ls(ls::Ls),
+    /// Show directories as a tree
+    Tree(tree::Tree),
+    /// Show everything that is known about files
+    Stat(stat::Stat),
+    /// Print the content of files
+    Cat(cat::Cat),
+    /// List extended attributes, or print one
+    Xattr(xattr::Xattr),
+    /// Extract files into a directory or a tar archive
+    Extract(extract::Extract),
+    /// Print SHA-256 sums of files
+    Hash(hash::Hash),
+    /// Find files by name, type, size, time, number or attribute
+    Find(find::Find),
+    /// List the snapshots of volumes
+    Snapshots(snapshots::Snapshots),
+    /// Print the manual page, or write those of all commands into a directory
+    Man(man::Man),
+    /// Print completions for a shell
+    Completions(man::Completions),
 }
 
 /// What every command takes.
@@ -71,7 +95,7 @@ pub(crate) struct Common {
 }
 
 /// What to do when a stored checksum does not match.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ChecksumPolicy {
     /// Refuse the object
     #[default]
@@ -90,36 +114,4 @@ impl From<ChecksumPolicy> for Checksums {
             ChecksumPolicy::Ignore => Checksums::Ignore,
         }
     }
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  apfs ls disk.img                        the root directory of every volume
-  apfs ls -l disk.img /Users              with mode, owner, size and time
-  apfs ls -lR disk.img                    everything, full paths, fastest
-  apfs ls -R --hash --json disk.img       one JSON object a line, with SHA-256 of all content")]
-pub(crate) struct Ls {
-    #[command(flatten)]
-    pub(crate) common: Common,
-
-    /// Directory or file to list
-    #[arg(value_name = "PATH", default_value = "/")]
-    pub(crate) path: String,
-
-    /// Mode, links, owner, group, size, time of last change
-    #[arg(short, long, help_heading = "Output")]
-    pub(crate) long: bool,
-
-    /// Everything below, with full paths; order is that of the disk
-    #[arg(short = 'R', long, help_heading = "Output")]
-    pub(crate) recursive: bool,
-
-    /// SHA-256 of the content of files, and of attributes with --json
-    #[arg(long, help_heading = "Output")]
-    pub(crate) hash: bool,
-
-    /// Also everything in each usable snapshot
-    #[arg(long, help_heading = "Which state of which volume")]
-    pub(crate) snapshots: bool,
 }

@@ -1,29 +1,36 @@
 //! SHA-256 of streams.
 
+use core::convert::Infallible;
+
 use apfs_core::apfs::View;
-use apfs_core::{Fs, Result, Stat, StreamId};
+use apfs_core::{Result, Stat, StreamId};
 use sha2::{Digest, Sha256};
 
+use crate::content::Reader;
 use crate::out::hex;
-
-/// Bytes read at a time.
-const CHUNK: usize = 1 << 20;
+use crate::progress::Progress;
 
 /// SHA-256 of what a program reads from a file, in hexadecimal.
-pub(crate) fn data(view: &View, stat: &Stat) -> Result<String> {
-    stream(view, stat, &StreamId::Data, stat.size)
+pub(crate) fn data(view: &View, stat: &Stat, progress: &Progress) -> Result<String> {
+    stream(view, stat, &StreamId::Data, stat.size, progress)
 }
 
-/// SHA-256 of a stream of a file; `len` sizes the buffer.
-pub(crate) fn stream(view: &View, stat: &Stat, stream: &StreamId, len: u64) -> Result<String> {
-    let mut buffer = vec![0; usize::try_from(len).unwrap_or(CHUNK).clamp(1, CHUNK)];
-    let (mut hasher, mut offset) = (Sha256::new(), 0u64);
-    loop {
-        let read = view.read_at(stat.id, stream, offset, &mut buffer)?;
-        hasher.update(buffer.get(..read).unwrap_or(&[]));
-        offset = offset.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-        if read < buffer.len() || offset == len {
-            return Ok(hex(&hasher.finalize()));
-        }
+/// SHA-256 of a stream of a file that should be `len` bytes long.
+pub(crate) fn stream(
+    view: &View,
+    stat: &Stat,
+    stream: &StreamId,
+    len: u64,
+    progress: &Progress,
+) -> Result<String> {
+    let mut hasher = Sha256::new();
+    let read = Reader::default().each_chunk(view, (stat, stream), len, |chunk| {
+        hasher.update(chunk);
+        progress.read(chunk.len());
+        Ok::<(), Infallible>(())
+    });
+    match read {
+        Ok(read) => read.map(|()| hex(&hasher.finalize())),
+        Err(never) => match never {},
     }
 }

@@ -1,10 +1,13 @@
 //! Exit status: what was said on standard error decides it.
 
-use std::fmt::{self, Display};
+use core::fmt::{self, Display};
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use apfs_core::Error;
+use apfs_core::{Corrupt, Error};
+
+use crate::progress::Progress;
 
 /// Why a command could not do its work at all.
 #[derive(Debug)]
@@ -53,25 +56,57 @@ impl From<std::io::Error> for Failure {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     problems: u64,
+    progress: Progress,
 }
 
 impl Outcome {
     /// Says a problem and goes on.
     pub(crate) fn problem(&mut self, text: impl Display) {
         self.problems = self.problems.saturating_add(1);
-        eprintln!("apfs: {text}");
+        self.progress.say(&format!("apfs: {text}"));
+    }
+
+    /// An outcome for a worker of the same command: problems are said at once and counted by [`Outcome::add`].
+    pub(crate) fn of_worker(&self) -> Outcome {
+        Outcome { problems: 0, progress: self.progress.clone() }
+    }
+
+    /// Counts the problems of a worker.
+    pub(crate) fn add(&mut self, worker: &Outcome) {
+        self.problems = self.problems.saturating_add(worker.problems);
     }
 
     pub(crate) fn problems(&self) -> u64 {
         self.problems
     }
+
+    /// Shows progress from now on.
+    pub(crate) fn show_progress(&mut self) {
+        self.progress = Progress::start();
+    }
+
+    /// Where long work says how far it is.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}
+
+/// Set by [`note`].
+static NOTED: AtomicBool = AtomicBool::new(false);
+
+/// Says a finding that does not stop the work, from any thread; `is_problem` makes the exit status 1.
+pub(crate) fn note(finding: &Corrupt, is_problem: bool) {
+    NOTED.fetch_or(is_problem, Ordering::Relaxed);
+    eprintln!("apfs: noted: {finding}");
 }
 
 /// Turns the result of a command into the exit status.
 pub(crate) fn finish(result: Result<Outcome, Failure>) -> ExitCode {
     match result {
-        Ok(outcome) if outcome.problems() == 0 => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(1),
+        Ok(outcome) => {
+            outcome.progress.finish();
+            ExitCode::from(u8::from(outcome.problems() > 0 || NOTED.load(Ordering::Relaxed)))
+        }
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("apfs: {failure}");

@@ -5,11 +5,18 @@
 
 mod args;
 mod cmd;
+mod content;
 mod digest;
 mod exit;
+mod extract;
+mod flags;
 mod out;
+mod parts;
+mod place;
+mod progress;
 mod row;
 mod session;
+mod snapshot_row;
 mod time;
 
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::digest;
 use crate::exit::Outcome;
 use crate::out::hex;
+use crate::progress::Progress;
 use crate::session::Target;
 
 /// What all rows of one listing share.
@@ -91,14 +92,15 @@ impl<'a> Row<'a> {
     ) -> Row<'a> {
         let (target, is_file) = (context.target, stat.kind == Kind::File);
         let view = &target.view;
+        let progress = outcome.progress().clone();
         let mut problem = |error: apfs_core::Error| outcome.problem(format!("{}: {error}", Escaped(path)));
         let link = (stat.kind == Kind::Symlink).then(|| view.read_link(stat.id));
         let link = link.and_then(|target| target.map_err(&mut problem).ok());
-        let sha256 = (is_file && context.hash).then(|| digest::data(view, stat));
+        let sha256 = (is_file && context.hash).then(|| digest::data(view, stat, &progress));
         let sha256 = sha256.and_then(|hash| hash.map_err(&mut problem).ok());
         let extents = is_file.then(|| count_extents(target, stat));
         let extents = extents.and_then(|counts| counts.map_err(&mut problem).ok());
-        let xattrs = xattrs(context, stat).map_err(&mut problem).unwrap_or_default();
+        let xattrs = xattrs(context, stat, &progress).map_err(&mut problem).unwrap_or_default();
         let ns = |time: Option<Timestamp>| time.map(|time| time.0);
         Row {
             part: target.part,
@@ -106,7 +108,7 @@ impl<'a> Row<'a> {
             volume_index: target.volume().slot(),
             snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
             path: lossy(path),
-            path_raw: std::str::from_utf8(path).is_err().then(|| hex(path)),
+            path_raw: core::str::from_utf8(path).is_err().then(|| hex(path)),
             kind: stat.kind.word(),
             ino: stat.id.0,
             mode: stat.mode,
@@ -156,12 +158,16 @@ fn count_extents(target: &Target, stat: &Stat) -> apfs_core::Result<(u64, u64)> 
     }
 }
 
-fn xattrs(context: &RowContext<'_>, stat: &Stat) -> apfs_core::Result<BTreeMap<String, XattrRow>> {
+fn xattrs(
+    context: &RowContext<'_>,
+    stat: &Stat,
+    progress: &Progress,
+) -> apfs_core::Result<BTreeMap<String, XattrRow>> {
     let view = &context.target.view;
     let mut rows = BTreeMap::new();
     for xattr in view.xattrs(stat.id)? {
         let sha256 = if context.hash {
-            Some(digest::stream(view, stat, &StreamId::Xattr(xattr.name.clone()), xattr.size)?)
+            Some(digest::stream(view, stat, &StreamId::Xattr(xattr.name.clone()), xattr.size, progress)?)
         } else {
             None
         };

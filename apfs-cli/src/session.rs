@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::{ContainerOptions, Snapshot, View, Volume};
+use apfs_core::apfs::{Container, ContainerOptions, Snapshot, View, Volume};
 use apfs_core::image::probe::Content;
 use apfs_core::io::file::FileDevice;
 use apfs_core::{Class, Corrupt, Disk, Name, Observer, Xid};
 
-use crate::args::Common;
-use crate::exit::{Failure, Outcome};
+use crate::args::{ChecksumPolicy, Common};
+use crate::exit::{self, Failure, Outcome};
 
 /// An opened image and what of it was asked for.
 #[derive(Debug)]
@@ -39,15 +39,26 @@ impl Target {
     pub(crate) fn snapshot_name(&self) -> Option<&Name> {
         self.view.snapshot().map(|snapshot| &snapshot.name)
     }
+
+    /// Name of the volume, and of the snapshot if it is one, for headings and messages.
+    pub(crate) fn title(&self) -> String {
+        match self.snapshot_name() {
+            Some(snapshot) => format!("{} at {snapshot}", self.volume_name()),
+            None => self.volume_name().to_string(),
+        }
+    }
 }
 
 /// Says findings that do not stop the work.
 #[derive(Debug)]
-struct SayFindings;
+struct SayFindings {
+    /// Checksums that do not match are passed over: what is shown may be wrong.
+    lenient: bool,
+}
 
 impl Observer for SayFindings {
     fn finding(&self, finding: &Corrupt) {
-        eprintln!("apfs: noted: {finding}");
+        exit::note(finding, self.lenient);
     }
 }
 
@@ -58,7 +69,7 @@ impl Session {
         let device = FileDevice::open(&common.image).map_err(Failure::core(&name))?;
         let options = ContainerOptions {
             checksums: common.checksums.into(),
-            observer: Some(Arc::new(SayFindings)),
+            observer: Some(Arc::new(SayFindings { lenient: common.checksums == ChecksumPolicy::Report })),
             checkpoint: common.checkpoint.map(Xid),
             force: common.force,
             ..ContainerOptions::default()
@@ -67,79 +78,108 @@ impl Session {
         Ok(Session { disk, options, common: common.clone() })
     }
 
-    /// Every volume that was asked for, with the number of its partition. What can't be opened is said.
-    pub(crate) fn volumes(&self, outcome: &mut Outcome) -> Result<Vec<(usize, Volume)>, Failure> {
-        let mut found = Vec::new();
-        let mut first_error = None;
+    /// The partition that was asked for, if one was.
+    pub(crate) fn partition(&self) -> Option<usize> {
+        self.common.partition
+    }
+
+    /// The volume that was asked for, if one was.
+    pub(crate) fn wanted_volume(&self) -> Option<&str> {
+        self.common.volume.as_deref()
+    }
+
+    /// True if the volume is the one that was asked for, or none was.
+    pub(crate) fn wants(&self, volume: &Volume) -> bool {
+        self.wanted_volume().is_none_or(|wanted| is_volume(volume, wanted))
+    }
+
+    /// The containers that were asked for, with the numbers of their partitions. What is left out or can't be opened
+    /// is said; so is what is wrong with the partition table.
+    pub(crate) fn containers(
+        &self,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<(usize, apfs_core::Result<Container>)>, Failure> {
+        let wanted = self.common.partition;
+        let count = self.disk.partitions().len();
+        if let Some(number) = wanted.filter(|number| *number >= count) {
+            let last = count.saturating_sub(1);
+            return Err(Failure::Usage(format!("no partition {number}; there are 0 to {last}")));
+        }
+        if self.disk.table_from_backup() {
+            outcome.problem("the partition table is damaged, its copy at the end of the disk is used");
+        }
+        for finding in self.disk.findings() {
+            outcome.problem(format!("partition table: {finding}"));
+        }
+        let apfs = self.disk.apfs_partitions();
+        let mut containers = Vec::new();
         for partition in self.disk.partitions() {
             let part = partition.index;
-            if self.common.partition.is_some_and(|wanted| wanted != part) {
+            if wanted.is_some_and(|wanted| wanted != part) {
                 continue;
             }
-            let is_apfs = self.disk.apfs_partitions().contains(&part);
-            if !is_apfs && self.common.partition.is_none() {
+            if !apfs.contains(&part) && wanted.is_none() {
                 if partition.content == Content::HfsPlus {
                     outcome
                         .problem(format!("partition {part}: HFS+ volume left out, this version reads APFS"));
                 }
                 continue;
             }
-            match self.disk.container(part, self.options.clone()) {
+            let container = self.disk.container(part, self.options.clone());
+            match &container {
+                Ok(container) => self.say_state(part, container, outcome),
+                Err(error) => outcome.problem(format!("partition {part}: {error}")),
+            }
+            containers.push((part, container));
+        }
+        Ok(containers)
+    }
+
+    /// Every volume that was asked for, with the number of its partition. What can't be opened is said.
+    pub(crate) fn volumes(&self, outcome: &mut Outcome) -> Result<Vec<(usize, Volume)>, Failure> {
+        let image = self.common.image.display();
+        let mut found = Vec::new();
+        let mut failed = None;
+        for (part, container) in self.containers(outcome)? {
+            match container {
                 Ok(container) => {
-                    if let Some(damage) = container.checkpoint().ephemeral_damage() {
-                        outcome.problem(format!(
-                            "partition {part}: no checkpoint is whole, files are read: {damage}"
-                        ));
-                    }
-                    if !container.rejected().is_empty() && self.options.checkpoint.is_none() {
-                        self.say_rejected(part, &container, outcome);
-                    }
                     for (slot, volume) in container.volumes() {
                         match volume {
                             Ok(volume) => found.push((part, volume)),
                             Err(error) => {
-                                outcome.problem(format!("partition {part}, volume {slot}: {error}"))
+                                outcome.problem(format!("partition {part}, volume {slot}: {error}"));
+                                failed = failed.or(Some(error));
                             }
                         }
                     }
                 }
-                Err(error) => {
-                    outcome.problem(format!("partition {part}: {error}"));
-                    first_error = first_error.or(Some(error));
-                }
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        if let Some(wanted) = &self.common.volume {
+        if found.is_empty() {
+            return Err(match failed {
+                Some(error) => Failure::Core(image.to_string(), error),
+                None => Failure::Usage(format!("{image}: no APFS volume")),
+            });
+        }
+        if let Some(wanted) = self.wanted_volume() {
             let names: Vec<String> = found.iter().map(|(_, volume)| volume.name().to_string()).collect();
-            found.retain(|(_, volume)| is_volume(volume, wanted));
+            found.retain(|(_, volume)| self.wants(volume));
             if found.is_empty() {
                 let text = format!("no volume {wanted}; there are: {}", names.join(", "));
                 return Err(Failure::Usage(text));
             }
         }
-        if found.is_empty() {
-            return Err(match first_error {
-                Some(error) => Failure::Core(self.common.image.display().to_string(), error),
-                None => Failure::Usage(format!("{}: no APFS volume", self.common.image.display())),
-            });
-        }
         Ok(found)
     }
 
-    /// A fall-back to an older checkpoint is said: what is shown is not the newest state.
-    fn say_rejected(&self, part: usize, container: &apfs_core::apfs::Container, outcome: &mut Outcome) {
-        let newer = container.rejected().iter().filter(|passed| passed.xid > container.xid());
-        let mut count = 0u32;
-        for passed in newer {
-            count = count.saturating_add(1);
-            let (xid, block) = (passed.xid, passed.block);
-            outcome.problem(format!(
-                "partition {part}: checkpoint {xid} (block {block}) passed over: {}",
-                passed.reason
-            ));
+    /// What is not as it should be with the chosen checkpoint.
+    fn say_state(&self, part: usize, container: &Container, outcome: &mut Outcome) {
+        if let Some(damage) = container.checkpoint().ephemeral_damage() {
+            outcome.problem(format!("partition {part}: no checkpoint is whole, files are read: {damage}"));
         }
-        if count > 0 {
-            outcome.problem(format!("partition {part}: showing the older checkpoint {}", container.xid()));
+        if self.options.checkpoint.is_none() {
+            say_rejected(part, container, outcome);
         }
     }
 
@@ -147,7 +187,6 @@ impl Session {
     /// with `all_snapshots` each usable snapshot besides.
     pub(crate) fn targets(&self, all_snapshots: bool, outcome: &mut Outcome) -> Result<Vec<Target>, Failure> {
         let mut targets = Vec::new();
-        let mut last = None;
         for (part, volume) in self.volumes(outcome)? {
             let name = volume.name();
             let mut take = |view: apfs_core::Result<View>, what: &str| match view {
@@ -157,8 +196,7 @@ impl Session {
                         Class::Locked => error.to_string(),
                         _ => format!("{what}: {error}"),
                     };
-                    outcome.problem(&line);
-                    last = Some(line);
+                    outcome.problem(line);
                 }
             };
             if let Some(wanted) = &self.common.snapshot {
@@ -180,26 +218,24 @@ impl Session {
             }
         }
         if targets.is_empty() {
-            let text = last.unwrap_or_else(|| "nothing to read".to_owned());
-            return Err(Failure::Usage(format!("nothing could be opened: {text}")));
+            return Err(Failure::Usage(format!(
+                "{}: no volume could be opened",
+                self.common.image.display()
+            )));
         }
         Ok(targets)
     }
+}
 
-    /// The one state that was asked for.
-    pub(crate) fn target(&self, outcome: &mut Outcome) -> Result<Target, Failure> {
-        let mut targets = self.targets(false, outcome)?;
-        match (targets.pop(), targets.is_empty()) {
-            (Some(target), true) => Ok(target),
-            (last, _) => {
-                targets.extend(last);
-                let names: Vec<String> =
-                    targets.iter().map(|target| target.volume_name().to_string()).collect();
-                let text =
-                    format!("there are several volumes, choose one with --volume: {}", names.join(", "));
-                Err(Failure::Usage(text))
-            }
-        }
+/// A fall-back to an older checkpoint is said: what is shown is not the newest state.
+fn say_rejected(part: usize, container: &Container, outcome: &mut Outcome) {
+    let newer: Vec<_> = container.rejected().iter().filter(|passed| passed.xid > container.xid()).collect();
+    for passed in &newer {
+        let (xid, block, reason) = (passed.xid, passed.block, &passed.reason);
+        outcome.problem(format!("partition {part}: checkpoint {xid} (block {block}) passed over: {reason}"));
+    }
+    if !newer.is_empty() {
+        outcome.problem(format!("partition {part}: showing the older checkpoint {}", container.xid()));
     }
 }
 

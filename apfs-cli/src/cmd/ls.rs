@@ -1,164 +1,139 @@
 //! `apfs ls`: names, metadata, content hashes.
 
-use apfs_core::text::escape::Escaped;
-use apfs_core::{FileId, Fs, FsExt, Kind, Stat};
+use std::ffi::OsString;
+use std::slice;
 
-use crate::args::Ls;
+use apfs_core::text::escape::Escaped;
+use apfs_core::{Fs, Kind, Stat};
+use clap::Args as ClapArgs;
+
+use crate::args::Common;
+use crate::digest;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
+use crate::parts;
+use crate::place::{self, Follow, Found, join};
 use crate::row::{Row, RowContext};
 use crate::session::{Session, Target};
 use crate::time::push_time;
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  apfs ls disk.img                        the root directory of every volume
+  apfs ls -l disk.img /Users              with mode, owner, size and time
+  apfs ls -lR disk.img                    everything, full paths, fastest
+  apfs ls -R --hash --json disk.img       one JSON object a line, with SHA-256 of all content")]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    common: Common,
+
+    /// Directory or file to list
+    #[arg(value_name = "PATH", default_value = "/")]
+    path: OsString,
+
+    /// Mode, links, owner, group, size, time of last change
+    #[arg(short, long, help_heading = "Output")]
+    long: bool,
+
+    /// Everything below, with full paths; order is that of the disk
+    #[arg(short = 'R', long, help_heading = "Output")]
+    recursive: bool,
+
+    /// SHA-256 of the content of files, and of attributes with --json
+    #[arg(long, help_heading = "Output")]
+    hash: bool,
+
+    /// Also everything in each usable snapshot
+    #[arg(long, help_heading = "Which state of which volume")]
+    snapshots: bool,
+}
 
 /// Lists what was asked for.
 pub(crate) fn run(args: &Ls) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
     let session = Session::open(&args.common)?;
     let targets = session.targets(args.snapshots, &mut outcome)?;
-    let several = targets.len() > 1;
-    let (mut out, mut found) = (Out::new(), false);
-    for target in &targets {
-        let start = match target.view.find(&args.path) {
-            Ok(start) => start,
-            Err(error) => {
-                outcome.problem(format!("{}: {}: {error}", target.volume_name(), args.path));
-                continue;
-            }
-        };
-        found = true;
-        if several && !args.common.json {
-            heading(&mut out, target)?;
+    let found = place::find(&targets, slice::from_ref(&args.path), Follow::Yes, &mut outcome)?;
+    if args.hash {
+        outcome.show_progress();
+    }
+    let mut out = Out::new();
+    for start in &found {
+        if targets.len() > 1 && !args.common.json {
+            place::heading(&mut out, "", start.target)?;
         }
-        let mut listing = Listing { args, target, out: &mut out, outcome: &mut outcome, hash: Vec::new() };
-        listing.list(start)?;
+        let target = start.target;
+        if args.recursive {
+            parts::print_below(start, &mut out, &mut outcome, &|out, path, stat, outcome| {
+                Listing { args, target, out }.entry(path, path, stat, outcome)
+            })?;
+        } else {
+            Listing { args, target, out: &mut out }.list_one(start, &mut outcome)?;
+        }
     }
     out.flush()?;
-    if found { Ok(outcome) } else { Err(Failure::Usage(format!("{}: nothing to list", args.path))) }
-}
-
-fn heading(out: &mut Out, target: &Target) -> Result<(), Failure> {
-    match target.snapshot_name() {
-        Some(snapshot) => out.display(format_args!("{} at {snapshot}:", target.volume_name()))?,
-        None => out.display(format_args!("{}:", target.volume_name()))?,
-    }
-    Ok(out.line()?)
+    Ok(outcome)
 }
 
 struct Listing<'a> {
     args: &'a Ls,
     target: &'a Target,
     out: &'a mut Out,
-    outcome: &'a mut Outcome,
-    hash: Vec<u8>,
 }
 
 impl Listing<'_> {
-    fn list(&mut self, start: FileId) -> Result<(), Failure> {
-        let view = &self.target.view;
-        if !self.args.recursive {
-            return self.list_one(start);
-        }
-        if start == view.root() {
-            return self.scan();
-        }
-        let prefix = trimmed(&self.args.path);
-        for item in view.walk(start) {
-            match item {
-                Ok(entry) => {
-                    let path = join(prefix, &entry.path);
-                    self.entry(&path, &path, &entry.stat)?;
-                }
-                Err(error) => self.outcome.problem(format!("{}{error}", Escaped(prefix))),
-            }
-        }
-        Ok(())
-    }
-
-    /// Everything, in the order of the disk.
-    fn scan(&mut self) -> Result<(), Failure> {
-        let view = self.target.view.clone();
-        let mut failed = None;
-        let ended = view.scan(None, &mut |item| {
-            match item {
-                Ok(entry) => {
-                    if let Err(failure) = self.entry(entry.path, entry.path, entry.stat) {
-                        failed = Some(failure);
-                        return Err(apfs_core::Error::Cancelled);
-                    }
-                }
-                Err(error) => self.outcome.problem(format!("{}: {error}", self.target.volume_name())),
-            }
-            Ok(())
-        });
-        match (failed, ended) {
-            (Some(failure), _) => Err(failure),
-            (None, Err(error)) => Err(Failure::Core(self.target.volume_name().to_string(), error)),
-            (None, Ok(_)) => Ok(()),
-        }
-    }
-
     /// One directory, sorted by name, or one file.
-    fn list_one(&mut self, start: FileId) -> Result<(), Failure> {
-        let view = &self.target.view;
-        let stat = view.stat(start).map_err(Failure::core(&self.args.path))?;
+    fn list_one(&mut self, start: &Found<'_>, outcome: &mut Outcome) -> Result<(), Failure> {
+        let (view, path) = (&self.target.view, start.path());
+        let stat = view.stat(start.id).map_err(Failure::core(Escaped(&path)))?;
         if stat.kind != Kind::Dir {
-            let path = self.args.path.as_bytes().to_vec();
-            return self.entry(&path, &path, &stat);
+            return self.entry(&path, &path, &stat, outcome);
         }
-        let (mut entries, mut pos) = (Vec::new(), apfs_core::DirPos::default());
-        loop {
-            let before = entries.len();
-            match view.read_dir(start, &mut pos, &mut entries, 256) {
-                Ok(()) if entries.len() == before => break,
-                Ok(()) => {}
-                Err(error) => {
-                    self.outcome.problem(format!("{}: {error}", self.args.path));
-                    if pos.is_end() {
-                        break;
-                    }
-                }
-            }
-        }
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        let prefix = trimmed(&self.args.path).to_vec();
-        for entry in entries {
-            let path = join(&prefix, &[b"/", entry.name.as_bytes()].concat());
+        let prefix = if start.id == view.root() { &[] } else { path.as_slice() };
+        for entry in place::entries(self.target, start.id, &path, outcome) {
+            let path = join(prefix, &[b"/", entry.name.as_bytes()].concat());
             match view.stat(entry.id) {
-                Ok(stat) => self.entry(&path, entry.name.as_bytes(), &stat)?,
-                Err(error) => self.outcome.problem(format!("{}: {error}", Escaped(&path))),
+                Ok(stat) => self.entry(&path, entry.name.as_bytes(), &stat, outcome)?,
+                Err(error) => outcome.problem(format!("{}: {error}", Escaped(&path))),
             }
         }
         Ok(())
     }
 
-    fn entry(&mut self, path: &[u8], shown: &[u8], stat: &Stat) -> Result<(), Failure> {
+    fn entry(
+        &mut self,
+        path: &[u8],
+        shown: &[u8],
+        stat: &Stat,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        outcome.progress().file(path);
         if self.args.common.json {
             let context = RowContext { target: self.target, hash: self.args.hash };
-            let row = Row::new(&context, path, stat, self.outcome);
+            let row = Row::new(&context, path, stat, outcome);
             return Ok(self.out.json(&row)?);
         }
         if self.args.long {
             self.long(stat)?;
         }
         if self.args.hash {
-            self.hash.clear();
-            let text = match stat.kind {
-                Kind::File => match crate::digest::data(&self.target.view, stat) {
-                    Ok(hash) => hash,
-                    Err(error) => {
-                        self.outcome.problem(format!("{}: {error}", Escaped(path)));
-                        "?".repeat(64)
-                    }
-                },
-                _ => "-".repeat(64),
+            let hash = match stat.kind {
+                Kind::File => digest::data(&self.target.view, stat, outcome.progress()),
+                _ => Ok("-".repeat(64)),
             };
-            self.out.text().extend_from_slice(text.as_bytes());
+            let hash = hash.unwrap_or_else(|error| {
+                outcome.problem(format!("{}: {error}", Escaped(path)));
+                "?".repeat(64)
+            });
+            self.out.text().extend_from_slice(hash.as_bytes());
             self.out.text().extend_from_slice(b"  ");
         }
-        push_escaped(self.out, shown)?;
+        self.out.name(shown, stat.kind)?;
         if self.args.long && stat.kind == Kind::Symlink {
-            if let Ok(target) = self.target.view.read_link(stat.id) {
-                self.out.display(format_args!(" -> {target}"))?;
+            match self.target.view.read_link(stat.id) {
+                Ok(target) => self.out.display(format_args!(" -> {target}"))?,
+                Err(error) => outcome.problem(format!("{}: {error}", Escaped(path))),
             }
         }
         Ok(self.out.line()?)
@@ -178,15 +153,6 @@ impl Listing<'_> {
         self.out.text().push(b' ');
         Ok(())
     }
-}
-
-/// A name as text; nearly all of them need no escaping.
-fn push_escaped(out: &mut Out, name: &[u8]) -> Result<(), Failure> {
-    if name.iter().all(|byte| matches!(byte, 0x20..=0x5B | 0x5D..=0x7E)) {
-        out.text().extend_from_slice(name);
-        return Ok(());
-    }
-    Ok(out.display(Escaped(name))?)
 }
 
 /// Type and permission bits as `ls -l` shows them.
@@ -222,20 +188,4 @@ pub(crate) fn mode_text(stat: &Stat) -> [u8; 10] {
         bit(0o002, b'w'),
         special(0o001, 0o1000, b't', b'T'),
     ]
-}
-
-/// A path without its final slashes, so that names can be joined to it.
-fn trimmed(path: &str) -> &[u8] {
-    path.trim_end_matches('/').as_bytes()
-}
-
-fn join(prefix: &[u8], below: &[u8]) -> Vec<u8> {
-    let below = if below == b"/" && !prefix.is_empty() { &[] } else { below };
-    let mut path = Vec::with_capacity(prefix.len().saturating_add(below.len()).saturating_add(1));
-    if !prefix.is_empty() && !prefix.starts_with(b"/") {
-        path.push(b'/');
-    }
-    path.extend_from_slice(prefix);
-    path.extend_from_slice(below);
-    path
 }

@@ -269,13 +269,16 @@ impl Cursor {
     /// # Errors
     /// Damage or I/O on the way.
     pub fn seek_floor(&mut self, tree: &Tree, key: &[u8]) -> Result<()> {
-        self.seek(tree, key)?;
-        let exact = self
-            .leaf()
-            .is_some_and(|(leaf, index)| (tree.kind.order)(leaf.key(index), key) == Ordering::Equal);
-        if exact {
-            return Ok(());
+        self.stack.clear();
+        let mut node = tree.root.clone();
+        // Only nodes on the way down: a damaged node behind the record must not matter.
+        while node.level() > 0 {
+            let index = node.entries_below(key, true).saturating_sub(1);
+            self.stack.push((node, index));
+            node = self.child_of_top(tree)?;
         }
+        let behind = node.entries_below(key, true);
+        self.stack.push((node, behind));
         self.back(tree)?;
         // Before the first record: go to it.
         if self.stack.is_empty() { self.seek(tree, key) } else { Ok(()) }
@@ -330,6 +333,11 @@ impl Cursor {
     pub fn leaf(&self) -> Option<(&Arc<Node>, usize)> {
         let (node, index) = self.stack.last()?;
         (node.level() == 0 && *index < node.count()).then_some((node, *index))
+    }
+
+    /// Key of the entry taken here: of the record, or after an error of the entry that leads to the bad node.
+    pub(crate) fn entry_key(&self) -> Option<&[u8]> {
+        self.stack.last().map(|(node, index)| node.key(*index))
     }
 
     /// After an error: the smallest key that lies behind the node that could not be read.

@@ -171,7 +171,7 @@ impl Ring {
             Some(xid) => self.candidates.iter().filter(|candidate| candidate.xid() == xid).cloned().collect(),
             None => self.candidates.clone(),
         };
-        let mut readable = None;
+        let mut readable: Option<(Superblock, Error, Omap)> = None;
         for superblock in candidates {
             let omap = match self.omap(&superblock) {
                 Ok(omap) => omap,
@@ -185,6 +185,10 @@ impl Ring {
                 .and_then(|found| self.check_ephemeral(&superblock, &found).map(|()| found))
             {
                 Ok(mappings) => {
+                    // An older checkpoint serves: that is not to happen in silence.
+                    if let Some((passed, reason, _)) = readable.take() {
+                        self.reject(&passed, reason);
+                    }
                     return Ok((Checkpoint { superblock, mappings, ephemeral_damage: None }, omap));
                 }
                 Err(reason) if readable.is_none() => readable = Some((superblock, reason, omap)),
@@ -292,6 +296,13 @@ impl Ring {
 
     /// Reads every ephemeral object of a checkpoint once, in as few reads as their places allow.
     fn check_ephemeral(&self, superblock: &Superblock, mappings: &[EphemeralMapping]) -> Result<()> {
+        // Objects lie side by side in the data ring: together they are no larger than it.
+        let total = mappings.iter().fold(0u64, |sum, mapping| sum.saturating_add(u64::from(mapping.size)));
+        let ring = self.data.as_ref().map_or(0, Area::blocks).saturating_mul(self.store.block_size().bytes());
+        if total > ring {
+            let finding = Corrupt::new(Damage::Range, superblock.place("nx_xp_data_blocks"));
+            return Err(finding.expected(alloc::format!("at least {total} bytes")).found(ring).into());
+        }
         let mut group: Vec<&EphemeralMapping> = Vec::new();
         let mut group_bytes = 0usize;
         for mapping in mappings {

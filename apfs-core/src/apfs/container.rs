@@ -106,11 +106,6 @@ impl Container {
         let (checkpoint, omap) = ring.choose(checkpoint)?;
         checkpoint.superblock().check_features(force)?;
         let rejected = core::mem::take(&mut ring.rejected);
-        for passed in &rejected {
-            if let Some(finding) = passed.reason.corrupt() {
-                store.report(finding);
-            }
-        }
         let checkpoints = core::mem::take(&mut ring.candidates);
         let inner = Inner {
             store,

@@ -28,13 +28,15 @@ struct Extents<'v> {
     cursor: Cursor,
     /// Where the previous extent ended: the next one may not begin before.
     covered: u64,
+    /// Why the next extent can't be read, told when it is asked for.
+    failed: Option<Error>,
 }
 
 impl<'v> Extents<'v> {
     /// The extents of a stream from the one that covers `offset` on.
     fn from(view: &'v View, id: u64, offset: u64) -> Result<Extents<'v>> {
         let tree = view.sealed_extents().unwrap_or(view.tree());
-        let mut extents = Extents { view, tree, id, cursor: Cursor::new(), covered: 0 };
+        let mut extents = Extents { view, tree, id, cursor: Cursor::new(), covered: 0, failed: None };
         if view.sealed_extents().is_some() {
             extents.cursor.seek_floor(tree, &key::fext(id, offset))?;
         } else {
@@ -45,18 +47,67 @@ impl<'v> Extents<'v> {
             true => extents.current()?.is_some_and(|extent| extent.end() > offset),
             false => extents.cursor.leaf().is_none() || extents.is_behind(),
         };
-        if !reaches {
-            extents.cursor.advance(tree)?;
+        if reaches {
+            extents.check_before()?;
+        } else {
+            extents.step()?;
         }
         Ok(extents)
     }
 
     fn head(&self) -> Option<(u64, bool)> {
         let (leaf, index) = self.cursor.leaf()?;
+        self.head_of(leaf.key(index))
+    }
+
+    fn head_of(&self, key: &[u8]) -> Option<(u64, bool)> {
         if self.view.sealed_extents().is_some() {
-            return Some((u64_at(leaf.key(index), 0)?, true));
+            return Some((u64_at(key, 0)?, true));
         }
-        key::decode(leaf.key(index)).map(|(id, kind)| (id, kind == RecordType::FileExtent))
+        key::decode(key).map(|(id, kind)| (id, kind == RecordType::FileExtent))
+    }
+
+    /// Offset of a key if it is one of this stream.
+    fn logical_of(&self, key: &[u8]) -> Option<u64> {
+        (self.head_of(key) == Some((self.id, true))).then(|| u64_at(key, 8)).flatten()
+    }
+
+    /// Moves on. What follows must not begin inside of what is covered, so that every way to cut a read meets the
+    /// same extents; a node that can't be read matters only if it can hold extents of this stream.
+    fn step(&mut self) -> Result<()> {
+        let moved = self.cursor.advance(self.tree);
+        let next = self.cursor.entry_key().and_then(|key| self.logical_of(key));
+        match (moved, next) {
+            (_, Some(logical)) if logical < self.covered => Err(self.overlap(logical)),
+            (Err(error), Some(_)) => {
+                self.failed = Some(error);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The extent before this one must end before it.
+    fn check_before(&self) -> Result<()> {
+        let Some(here) = self.cursor.entry_key().and_then(|key| self.logical_of(key)) else { return Ok(()) };
+        if here == 0 {
+            return Ok(());
+        }
+        let mut cursor = self.cursor.clone();
+        if cursor.back(self.tree).is_err() {
+            return Ok(());
+        }
+        let before =
+            Extents { view: self.view, tree: self.tree, id: self.id, cursor, covered: 0, failed: None };
+        match before.current()? {
+            Some(extent) if extent.end() > here => Err(self.overlap(here)),
+            _ => Ok(()),
+        }
+    }
+
+    fn overlap(&self, found: u64) -> Error {
+        let place = Place::new("j_file_extent_key_t", "logical_addr").oid(Oid(self.id));
+        Corrupt::new(Damage::Overlap, place).expected(self.covered).found(found).into()
     }
 
     fn is_here(&self) -> bool {
@@ -84,16 +135,14 @@ impl<'v> Extents<'v> {
         parsed.map(Some).map_err(|flaw| flaw.at(leaf.place(""), self.id))
     }
 
-    /// The next extent of the stream; it must not begin before the previous one ends.
+    /// The next extent of the stream.
     fn next(&mut self) -> Result<Option<FileExtent>> {
-        let Some(extent) = self.current()? else { return Ok(None) };
-        if extent.logical < self.covered {
-            let place = Place::new("j_file_extent_key_t", "logical_addr").oid(Oid(self.id));
-            let finding = Corrupt::new(Damage::Overlap, place).expected(self.covered).found(extent.logical);
-            return Err(finding.into());
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
+        let Some(extent) = self.current()? else { return Ok(None) };
         self.covered = extent.end();
-        self.cursor.advance(self.tree)?;
+        self.step()?;
         Ok(Some(extent))
     }
 }

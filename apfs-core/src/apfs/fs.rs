@@ -31,6 +31,9 @@ pub const ROOT_DIR: FileId = FileId(2);
 /// A file name is at most 255 bytes by the VFS; keys could hold 1022.
 const MAX_NAME: usize = 1022;
 
+/// Links of one file that are searched for one of its entries.
+const MAX_LINKS_SEARCHED: usize = 4096;
+
 /// Bytes of a decmpfs header.
 const DECMPFS_HEADER: usize = 16;
 
@@ -210,6 +213,34 @@ impl View {
         Ok(links)
     }
 
+    /// True if a file's own records name this entry of a directory. A file with a great many links that do not say
+    /// which entry is theirs is believed.
+    pub(crate) fn has_link(&self, entry: &DirEntry, dir: u64) -> Result<bool> {
+        if let Some(link_id) = entry.link_id {
+            let key = key::sibling_link(entry.id.0, link_id);
+            let record = self.tree().get(&key)?;
+            let link =
+                record.as_ref().and_then(|record| SiblingLink::parse(record.key(), record.value()).ok());
+            if link.is_some_and(|link| link.parent_id == dir && link.name == entry.name.as_bytes()) {
+                return Ok(true);
+            }
+        }
+        let (mut seen, mut found) = (0usize, false);
+        self.records(entry.id, RecordType::SiblingLink, |record| {
+            let link = SiblingLink::parse(record.key(), record.value()).ok();
+            found |= link.is_some_and(|link| link.parent_id == dir && link.name == entry.name.as_bytes());
+            seen = seen.saturating_add(1);
+            found |= seen >= MAX_LINKS_SEARCHED;
+            Ok(!found)
+        })?;
+        if seen > 0 {
+            return Ok(found);
+        }
+        self.with_inode(entry.id, |inode| {
+            inode.raw.parent_id.get() == dir && inode.name == Some(entry.name.as_bytes())
+        })
+    }
+
     /// Path of a file by its primary link, from the root.
     ///
     /// # Errors
@@ -253,7 +284,7 @@ impl View {
         Ok(found)
     }
 
-    fn lookup_hashed(&self, dir: FileId, name: &[u8]) -> Result<Option<DirEntry>> {
+    pub(crate) fn lookup_hashed(&self, dir: FileId, name: &[u8]) -> Result<Option<DirEntry>> {
         let hash = self.name_rule().hash(name);
         let mut cursor = Cursor::new();
         cursor.seek(self.tree(), &key::hashed_dir(dir.0, hash))?;
@@ -354,7 +385,12 @@ impl Fs for View {
     fn stream_len(&self, id: FileId, stream: &StreamId) -> Result<u64> {
         if *stream == StreamId::Data {
             let stat = self.stat(id)?;
-            return if stat.kind == Kind::Dir { Err(Error::IsADirectory) } else { Ok(stat.size) };
+            return match stat.kind {
+                Kind::Dir => Err(Error::IsADirectory),
+                // The size of a link is that of its target, which is no stream.
+                Kind::Symlink => Ok(0),
+                _ => Ok(stat.size),
+            };
         }
         Ok(match self.content(id, stream)? {
             Content::Stream(stream) => stream.size,
@@ -364,6 +400,14 @@ impl Fs for View {
 
     fn read_at(&self, id: FileId, stream: &StreamId, offset: u64, buf: &mut [u8]) -> Result<usize> {
         self.read_content(&self.content(id, stream)?, offset, buf)
+    }
+
+    fn read_file(&self, stat: &Stat, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        if stat.kind != Kind::File || stat.compression.is_some() || stat.is_dataless() {
+            return self.read_at(stat.id, &StreamId::Data, offset, buf);
+        }
+        let stream = Stream { id: stat.private_id, size: stat.size, allocated: stat.allocated };
+        self.read_stream(&stream, offset, buf)
     }
 
     fn extents(

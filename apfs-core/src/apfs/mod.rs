@@ -9,6 +9,7 @@ mod fs;
 pub mod node;
 pub mod object;
 pub mod omap;
+mod places;
 pub mod raw;
 pub mod record;
 pub mod scan;

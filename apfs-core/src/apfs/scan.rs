@@ -5,14 +5,14 @@
 //! directories they are in; that is checked against the directories' own records by a sum for each directory, and
 //! where the two disagree the directory is listed again at the end.
 
-use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
 use super::btree::Cursor;
 use super::fs::ROOT_DIR;
+use super::places::Places;
 use super::record::Flaw;
 use super::record::dir::DirRec;
 use super::record::inode::Inode;
@@ -28,7 +28,7 @@ use crate::decmpfs::DecmpfsHeader;
 use crate::fs::path::stat_of_entry;
 use crate::fs::types::{DirEntry, DirPos, Kind, Name, Stat, bsd_flags};
 use crate::fs::view::Fs;
-use crate::fs::walk::WalkError;
+use crate::fs::walk::{WalkError, is_root};
 
 /// Records between two looks at the cancel hook.
 const CANCEL_EVERY: u32 = 1024;
@@ -80,8 +80,8 @@ impl ScanLedger {
 }
 
 /// A number for "this directory leads to that file by that name"; sums of them tell sets of links apart.
-fn mark(file: u64, name: &[u8]) -> u64 {
-    let mut hash = file ^ 0x9E37_79B9_7F4A_7C15;
+fn mark(file: u64, is_dir: bool, name: &[u8]) -> u64 {
+    let mut hash = file ^ if is_dir { 0x9E37_79B9_7F4A_7C15 } else { 0xD1B5_4A32_D192_ED03 };
     for chunk in name.chunks(8) {
         let mut word = [0; 8];
         if let Some(start) = word.get_mut(..chunk.len()) {
@@ -183,9 +183,18 @@ impl View {
     /// Whatever the sink returns.
     pub fn reconcile(&self, ledger: &ScanLedger, sink: &mut ScanSink<'_>) -> Result<u64> {
         let mut given = 0u64;
-        let mut scan = Scan::new(self);
+        let mut places = Places::new(self);
+        if let Err(error) = self.stat(ROOT_DIR).and_then(|stat| is_root(&stat)) {
+            sink(Err(WalkError { path: b"/".to_vec(), id: ROOT_DIR, entry: None, error }))?;
+        }
         for dir in ledger.sums.keys() {
-            if !scan.resolve(*dir) {
+            if !places.resolve(*dir) {
+                if places.is_lost(*dir) {
+                    let place = Place::new("j_inode_val_t", "parent_id").oid(Oid(*dir)).xid(self.xid());
+                    let error =
+                        Corrupt::new(Damage::Missing, place).found("a directory that none lists").into();
+                    sink(Err(WalkError { path: Vec::new(), id: FileId(*dir), entry: None, error }))?;
+                }
                 continue;
             }
             let mut pos = DirPos::default();
@@ -193,7 +202,7 @@ impl View {
             loop {
                 let mut batch = Vec::new();
                 if let Err(error) = self.read_dir(FileId(*dir), &mut pos, &mut batch, 64) {
-                    let path = scan.path_of_dir(*dir).to_vec();
+                    let path = places.path_of_dir(*dir).to_vec();
                     sink(Err(WalkError { path, id: FileId(*dir), entry: None, error }))?;
                     left = 0;
                     if pos.is_end() {
@@ -205,18 +214,25 @@ impl View {
                     break;
                 }
                 for entry in batch {
-                    if self.claims(&entry, *dir) {
+                    if self.claims(&entry, *dir) || places.is_at(&entry, *dir) {
                         continue;
                     }
-                    left = left.wrapping_sub(mark(entry.id.0, entry.name.as_bytes()));
-                    scan.path_with(*dir, entry.name.as_bytes());
-                    match stat_of_entry(self, entry.id) {
+                    left =
+                        left.wrapping_sub(mark(entry.id.0, entry.kind == Kind::Dir, entry.name.as_bytes()));
+                    let path = places.path(*dir, entry.name.as_bytes()).to_vec();
+                    match stat_of_entry(self, entry.id)
+                        .and_then(|stat| entry.agrees_with(&stat).map(|()| stat))
+                    {
+                        Ok(stat) if stat.kind == Kind::Dir => {
+                            let place = Place::new("j_drec_val_t", "file_id").oid(Oid(entry.id.0));
+                            let error = Corrupt::new(Damage::Loop, place.xid(self.xid())).into();
+                            sink(Err(WalkError { path, id: entry.id, entry: Some(entry), error }))?;
+                        }
                         Ok(stat) => {
                             given = given.saturating_add(1);
-                            sink(Ok(ScanEntry { path: &scan.path, stat: &stat }))?;
+                            sink(Ok(ScanEntry { path: &path, stat: &stat }))?;
                         }
                         Err(error) => {
-                            let path = scan.path.clone();
                             sink(Err(WalkError { path, id: entry.id, entry: Some(entry), error }))?;
                         }
                     }
@@ -227,7 +243,7 @@ impl View {
                 let finding = Corrupt::new(Damage::Contradiction, place);
                 let error =
                     finding.found("files that claim to be in a directory which does not list them").into();
-                let path = scan.path_of_dir(*dir).to_vec();
+                let path = places.path_of_dir(*dir).to_vec();
                 sink(Err(WalkError { path, id: FileId(*dir), entry: None, error }))?;
             }
         }
@@ -236,9 +252,10 @@ impl View {
 
     /// True if the file itself says that it has this entry: then the scan has given it.
     fn claims(&self, entry: &DirEntry, dir: u64) -> bool {
-        let listed = self.stat(entry.id).is_ok_and(|stat| stat.kind == Kind::Dir || stat.nlink > 0);
-        let links = self.links(entry.id).unwrap_or_default();
-        listed && links.iter().any(|(parent, name)| parent.0 == dir && *name == entry.name)
+        let listed = self
+            .stat(entry.id)
+            .is_ok_and(|stat| entry.agrees_with(&stat).is_ok() && (stat.kind == Kind::Dir || stat.nlink > 0));
+        listed && self.has_link(entry, dir).unwrap_or(false)
     }
 }
 
@@ -253,36 +270,14 @@ struct FileUnderWay {
     needs_xattr: bool,
 }
 
-/// A directory whose place is known.
-struct Dir {
-    parent: u64,
-    name: Box<[u8]>,
-    reach: Reach,
-}
-
-/// Whether the parents of a directory lead to the root.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
-    NotYetKnown,
-    /// They do, with so many directories between.
-    Root(usize),
-    Nowhere,
-}
-
 struct Scan<'v> {
     view: &'v View,
     file: FileUnderWay,
-    /// Directories whose place is known by a record of their parent.
-    dirs: BTreeMap<u64, Dir>,
+    places: Places<'v>,
     ledger: ScanLedger,
     /// Sum of the directory that was added to last, kept out of the map while it does not change.
     sum: (u64, u64),
-    path: Vec<u8>,
-    /// Directory whose path stands at the start of `path`, and how long that is.
-    path_dir: Option<(u64, usize)>,
     hashed: bool,
-    /// Directories that could not be found at all.
-    lost: BTreeSet<u64>,
 }
 
 impl<'v> Scan<'v> {
@@ -290,13 +285,10 @@ impl<'v> Scan<'v> {
         Scan {
             view,
             file: FileUnderWay::default(),
-            dirs: BTreeMap::new(),
+            places: Places::new(view),
             ledger: ScanLedger::default(),
             sum: (0, 0),
-            path: Vec::new(),
-            path_dir: None,
             hashed: view.name_rule().is_hashed(),
-            lost: BTreeSet::new(),
         }
     }
 
@@ -364,11 +356,9 @@ impl<'v> Scan<'v> {
     }
 
     fn note_entry(&mut self, dir: u64, entry: &DirRec<'_>) {
-        self.add(dir, mark(entry.file_id, entry.name));
-        // The root's own record, under the reserved id above it, is not part of any path.
-        if entry.kind() == Kind::Dir && entry.file_id != ROOT_DIR.0 {
-            let place = || Dir { parent: dir, name: entry.name.into(), reach: Reach::NotYetKnown };
-            self.dirs.entry(entry.file_id).or_insert_with(place);
+        self.add(dir, mark(entry.file_id, entry.kind() == Kind::Dir, entry.name));
+        if entry.kind() == Kind::Dir {
+            self.places.note(dir, entry.file_id, entry.name);
         }
     }
 
@@ -404,10 +394,14 @@ impl<'v> Scan<'v> {
     fn finish_file(&mut self, sink: &mut ScanSink<'_>) -> Result<()> {
         if let Some(mut stat) = self.file.stat.take() {
             if stat.id == ROOT_DIR {
-                self.ledger.entries = self.ledger.entries.saturating_add(1);
-                sink(Ok(ScanEntry { path: b"/", stat: &stat }))?;
+                // Should it be damaged, `reconcile` says so.
+                if self.complete(&mut stat).is_none() {
+                    self.ledger.entries = self.ledger.entries.saturating_add(1);
+                    sink(Ok(ScanEntry { path: b"/", stat: &stat }))?;
+                }
             } else if stat.kind == Kind::Dir {
-                self.give_dir(&stat, sink)?;
+                let incomplete = self.complete(&mut stat);
+                self.give_dir(&stat, incomplete, sink)?;
             } else if stat.nlink > 0
                 && let Some((dir, name)) = self.file.primary.take()
             {
@@ -420,13 +414,9 @@ impl<'v> Scan<'v> {
         Ok(())
     }
 
-    fn give_dir(&mut self, stat: &Stat, sink: &mut ScanSink<'_>) -> Result<()> {
-        if !self.resolve(stat.id.0) {
-            return Ok(());
-        }
-        let Some(dir) = self.dirs.get(&stat.id.0) else { return Ok(()) };
-        let (parent, name) = (dir.parent, dir.name.clone());
-        self.give(parent, &name, stat, None, sink)
+    fn give_dir(&mut self, stat: &Stat, incomplete: Option<Error>, sink: &mut ScanSink<'_>) -> Result<()> {
+        let Some((parent, name)) = self.places.find(stat.id.0) else { return Ok(()) };
+        self.give(parent, &name, stat, incomplete, sink)
     }
 
     fn give(
@@ -437,11 +427,11 @@ impl<'v> Scan<'v> {
         incomplete: Option<Error>,
         sink: &mut ScanSink<'_>,
     ) -> Result<()> {
-        if !self.resolve(dir) {
+        if !self.places.resolve(dir) {
             return Ok(());
         }
-        self.add(dir, mark(stat.id.0, name).wrapping_neg());
-        self.path_with(dir, name);
+        self.add(dir, mark(stat.id.0, stat.kind == Kind::Dir, name).wrapping_neg());
+        let path = self.places.path(dir, name);
         match incomplete {
             Some(error) => {
                 let entry = DirEntry {
@@ -451,103 +441,18 @@ impl<'v> Scan<'v> {
                     added: None,
                     link_id: None,
                 };
-                sink(Err(WalkError { path: self.path.clone(), id: stat.id, entry: Some(entry), error }))
+                sink(Err(WalkError { path: path.to_vec(), id: stat.id, entry: Some(entry), error }))
             }
             None => {
                 self.ledger.entries = self.ledger.entries.saturating_add(1);
-                sink(Ok(ScanEntry { path: &self.path, stat }))
+                sink(Ok(ScanEntry { path, stat }))
             }
         }
-    }
-
-    /// Makes sure that all directories from this one up to the root are known; false if it is not below the root.
-    /// Every directory is looked at once: what was found stays known.
-    fn resolve(&mut self, dir: u64) -> bool {
-        if self.path_dir.is_some_and(|(known, _)| known == dir) {
-            return true;
-        }
-        let mut passed: Vec<u64> = Vec::new();
-        let mut here = dir;
-        let above = loop {
-            if here == ROOT_DIR.0 {
-                break Some(0);
-            }
-            if passed.len() > self.view.limits().directory_depth || self.lost.contains(&here) {
-                break None;
-            }
-            if !self.dirs.contains_key(&here)
-                && let Some(found) = self.look_up(here)
-            {
-                self.dirs.insert(here, found);
-            }
-            match self.dirs.get(&here) {
-                Some(Dir { reach: Reach::Root(depth), .. }) => break Some(*depth),
-                Some(Dir { reach: Reach::Nowhere, .. }) => break None,
-                Some(Dir { parent, .. }) => {
-                    passed.push(here);
-                    here = *parent;
-                }
-                None => {
-                    self.lost.insert(here);
-                    break None;
-                }
-            }
-        };
-        let limit = self.view.limits().directory_depth;
-        let mut depth = above;
-        for id in passed.into_iter().rev() {
-            depth = depth.map(|depth| depth.saturating_add(1)).filter(|depth| *depth <= limit);
-            if let Some(known) = self.dirs.get_mut(&id) {
-                known.reach = depth.map_or(Reach::Nowhere, Reach::Root);
-            }
-        }
-        depth.is_some()
-    }
-
-    /// Place of a directory whose parent comes later in key order or lies outside the scanned range: what its
-    /// inode says, if the parent's own record agrees.
-    fn look_up(&self, dir: u64) -> Option<Dir> {
-        let links = self.view.links(FileId(dir)).ok()?;
-        links.into_iter().find_map(|(parent, name)| {
-            let entry = self.view.lookup(parent, name.as_bytes()).ok()?;
-            let same = entry.id.0 == dir && entry.name == name;
-            same.then(|| Dir { parent: parent.0, name: name.as_bytes().into(), reach: Reach::NotYetKnown })
-        })
-    }
-
-    /// Puts the path of a directory's entry into `path`. The directory is resolved.
-    fn path_with(&mut self, dir: u64, name: &[u8]) {
-        let len = self.path_of_dir(dir).len();
-        self.path.truncate(len);
-        self.path.push(b'/');
-        self.path.extend_from_slice(name);
-    }
-
-    /// Path of a resolved directory, empty for the root.
-    fn path_of_dir(&mut self, dir: u64) -> &[u8] {
-        if let Some((_, len)) = self.path_dir.filter(|(known, _)| *known == dir) {
-            return self.path.get(..len).unwrap_or(&[]);
-        }
-        let mut names: Vec<&[u8]> = Vec::new();
-        let mut here = dir;
-        while let Some(known) =
-            self.dirs.get(&here).filter(|_| names.len() <= self.view.limits().directory_depth)
-        {
-            names.push(&known.name);
-            here = known.parent;
-        }
-        self.path.clear();
-        for name in names.iter().rev() {
-            self.path.push(b'/');
-            self.path.extend_from_slice(name);
-        }
-        self.path_dir = Some((dir, self.path.len()));
-        &self.path
     }
 }
 
 impl fmt::Debug for Scan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scan").field("dirs", &self.dirs.len()).field("entries", &self.ledger.entries).finish()
+        f.debug_struct("Scan").field("places", &self.places).field("entries", &self.ledger.entries).finish()
     }
 }

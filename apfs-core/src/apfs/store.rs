@@ -7,7 +7,7 @@ use core::fmt;
 use super::node::Node;
 use super::object::{Expect, Header, too_short, verify_checksum};
 use super::tree_kind::TreeKind;
-use crate::base::bytes::zeroed;
+use crate::base::bytes::{len64, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{BlockSize, Paddr};
@@ -15,7 +15,7 @@ use crate::base::limits::Limits;
 use crate::base::report::{Checksums, Observer};
 use crate::io::cache::Cache;
 use crate::io::read_ahead::ReadAhead;
-use crate::io::read_at::ReadAt;
+use crate::io::read_at::{ReadAt, past_end};
 
 /// What every structure of a container is read through.
 pub(crate) struct Store {
@@ -67,7 +67,7 @@ impl Store {
         let outside = || Error::damage(Damage::PastEnd, Place::new("container", "").block(first));
         let start = self.block_size.offset_of(first).and_then(|start| start.checked_add(skip));
         let start = start.ok_or_else(outside)?;
-        let end = start.checked_add(crate::base::bytes::len64(buf.len())).ok_or_else(outside)?;
+        let end = start.checked_add(len64(buf.len())).ok_or_else(outside)?;
         if end > self.block_count.saturating_mul(self.block_size.bytes()) {
             return Err(outside());
         }
@@ -76,7 +76,13 @@ impl Store {
 
     /// The bytes of `count` consecutive blocks, unchecked.
     pub(crate) fn blocks(&self, first: Paddr, count: usize) -> Result<Vec<u8>> {
-        let mut bytes = zeroed(self.block_size.as_usize().saturating_mul(count))?;
+        // Before memory is taken for what cannot be there.
+        let len = self.block_size.as_usize().saturating_mul(count);
+        let start = self.block_size.offset_of(first).unwrap_or(u64::MAX);
+        if start.saturating_add(len64(len)) > self.device.len() && count > 1 {
+            return Err(past_end(start, len, self.device.len()));
+        }
+        let mut bytes = zeroed(len)?;
         self.read(first, 0, &mut bytes)?;
         Ok(bytes)
     }

@@ -152,6 +152,8 @@ fn fs_order(a: &[u8], b: &[u8], hashed: bool) -> Ordering {
             let low = |key| number(key, 8) & 0x00FF_FFFF_FFFF_FFFF;
             low(a).cmp(&low(b)).then_with(|| number(a, 8).cmp(&number(b, 8)))
         }
+        // Keys of nothing but an id: what may stand behind it is no part of the key.
+        3 | 6 | 7 | 0xA | 0xC => Ordering::Equal,
         _ => rest(a, 8).cmp(rest(b, 8)),
     })
 }

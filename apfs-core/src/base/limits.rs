@@ -6,7 +6,7 @@
 pub struct Limits {
     /// Bytes that cached blocks of one container may take. Default 16 MiB.
     pub cache_bytes: usize,
-    /// Blocks of the checkpoint descriptor area that are read. Default 65,536.
+    /// Blocks of the checkpoint descriptor area that are read. Default 4,096; Apple's have up to 280.
     pub descriptor_blocks: u32,
     /// Bytes of one ephemeral object. Default 256 MiB.
     pub ephemeral_bytes: u32,
@@ -28,7 +28,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             cache_bytes: 16 << 20,
-            descriptor_blocks: 65_536,
+            descriptor_blocks: 4096,
             ephemeral_bytes: 256 << 20,
             xattr_bytes: 64 << 20,
             sparse_factor: 1024,

@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::base::ids::FileId;
+use crate::base::damage::{Corrupt, Damage, Place};
+use crate::base::error::Result;
+use crate::base::ids::{FileId, Oid};
 use crate::base::time::Timestamp;
 use crate::text::escape::Escaped;
 
@@ -214,6 +216,18 @@ pub struct DirEntry {
     pub added: Option<Timestamp>,
     /// Which of several hard links this is, where the volume numbers them.
     pub link_id: Option<u64>,
+}
+
+impl DirEntry {
+    /// An entry and its file must agree on whether it is a directory, or its content would be lost in silence.
+    pub(crate) fn agrees_with(&self, stat: &Stat) -> Result<()> {
+        if (self.kind == Kind::Dir) == (stat.kind == Kind::Dir) {
+            return Ok(());
+        }
+        let place = Place::new("j_drec_val_t", "flags").oid(Oid(self.id.0));
+        let finding = Corrupt::new(Damage::Contradiction, place);
+        Err(finding.expected(stat.kind.word()).found(self.kind.word()).into())
+    }
 }
 
 /// Place in a directory listing, to go on from later. It borrows nothing.

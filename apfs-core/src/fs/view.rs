@@ -58,6 +58,15 @@ pub trait Fs: Send + Sync + sealed::Sealed {
     /// [`IsADirectory`](crate::Error::IsADirectory) for the data of a directory.
     fn read_at(&self, id: FileId, stream: &StreamId, offset: u64, buf: &mut [u8]) -> Result<usize>;
 
+    /// Reads content of a file whose metadata is at hand: [`Fs::read_at`] of [`StreamId::Data`] without looking the
+    /// file up again. `stat` must come from this file system.
+    ///
+    /// # Errors
+    /// As [`Fs::read_at`].
+    fn read_file(&self, stat: &Stat, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        self.read_at(stat.id, &StreamId::Data, offset, buf)
+    }
+
     /// Appends up to `max` runs of a stream, from byte `from` on. Nothing appended means the end.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use super::types::{DirEntry, DirPos, Kind, Name, Stat};
 use super::view::Fs;
 use crate::base::bytes::len64;
 use crate::base::damage::{Corrupt, Damage, Place};
-use crate::base::error::Error;
+use crate::base::error::{Error, Result};
 use crate::base::ids::{FileId, Oid};
 use crate::text::escape::Escaped;
 
@@ -89,12 +89,9 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
     }
 
     fn begin(&mut self, start: FileId) -> Result<WalkEntry, WalkError> {
-        let stat = self.fs.stat(start).map_err(|error| WalkError {
-            path: b"/".to_vec(),
-            id: start,
-            entry: None,
-            error,
-        })?;
+        let is_sound = |stat: &Stat| if start == self.fs.root() { is_root(stat) } else { Ok(()) };
+        let stat = self.fs.stat(start).and_then(|stat| is_sound(&stat).map(|()| stat));
+        let stat = stat.map_err(|error| WalkError { path: b"/".to_vec(), id: start, entry: None, error })?;
         let kind = stat.kind;
         if kind == Kind::Dir {
             self.met.insert(start);
@@ -110,7 +107,7 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
         self.path.extend_from_slice(entry.name.as_bytes());
         let depth = self.stack.len();
         let (path, id) = (self.path.clone(), entry.id);
-        let stat = match stat_of_entry(self.fs, id) {
+        let stat = match stat_of_entry(self.fs, id).and_then(|stat| entry.agrees_with(&stat).map(|()| stat)) {
             Ok(stat) => stat,
             Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
         };
@@ -133,6 +130,15 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
         (self.stack.len() >= limit)
             .then(|| Error::limit("directory depth", len64(limit), len64(limit).saturating_add(1)))
     }
+}
+
+/// The root must be a directory, or everything below it would be left out in silence.
+pub(crate) fn is_root(stat: &Stat) -> Result<()> {
+    if stat.kind == Kind::Dir {
+        return Ok(());
+    }
+    let place = Place::new("j_inode_val_t", "mode").oid(Oid(stat.id.0));
+    Err(Corrupt::new(Damage::Contradiction, place).expected("a directory").found(stat.kind.word()).into())
 }
 
 impl Frame {

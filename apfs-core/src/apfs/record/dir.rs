@@ -1,7 +1,7 @@
 //! Directory records, with and without a hash in the key (sheet apfs-04, section 4).
 
 use super::xfield::XFields;
-use super::{Flaw, name};
+use super::{Flaw, is_component, name};
 use crate::apfs::raw::fs::{DREC_EXT_TYPE_SIBLING_ID, J_DREC_LEN_MASK, JDrecVal};
 use crate::base::bytes::{pod_rest, u16_at, u32_at, u64_at};
 use crate::base::damage::Damage;
@@ -46,8 +46,7 @@ impl<'a> DirRec<'a> {
             (usize::from(u16_at(key, 8).ok_or(short)?), None, key.get(10..).ok_or(short)?)
         };
         let name = name(rest, len, KEY)?;
-        // A slash, a NUL or a dot entry would let a name lead out of its directory.
-        if name.iter().any(|byte| matches!(byte, 0 | b'/')) || matches!(name, b"." | b"..") {
+        if !is_component(name) {
             return Err(Flaw::new(Damage::Name, KEY, "name"));
         }
         let (raw, blob): (&JDrecVal, _) = pod_rest(value).ok_or(Flaw::new(Damage::Bounds, STRUCTURE, ""))?;

@@ -1,7 +1,7 @@
 //! Inodes (sheet apfs-04, sections 2 and 3).
 
-use super::Flaw;
 use super::xfield::XFields;
+use super::{Flaw, is_component};
 use crate::apfs::raw::fs::{
     INO_EXT_TYPE_DIR_STATS_KEY, INO_EXT_TYPE_DOCUMENT_ID, INO_EXT_TYPE_DSTREAM, INO_EXT_TYPE_FINDER_INFO,
     INO_EXT_TYPE_NAME, INO_EXT_TYPE_RDEV, INO_EXT_TYPE_SPARSE_BYTES, INODE_HAS_UNCOMPRESSED_SIZE, JDstream,
@@ -62,7 +62,11 @@ impl<'a> Inode<'a> {
         let short = Flaw::new(Damage::Bounds, "x_field_t", "x_size");
         for (field, _, value) in fields {
             match field {
-                INO_EXT_TYPE_NAME => inode.name = Some(value.strip_suffix(&[0]).unwrap_or(value)),
+                // Only a copy: the directory's own record decides, and a bad copy must lead nowhere.
+                INO_EXT_TYPE_NAME => {
+                    inode.name =
+                        Some(value.strip_suffix(&[0]).unwrap_or(value)).filter(|name| is_component(name));
+                }
                 INO_EXT_TYPE_DSTREAM => inode.dstream = Some(pod(value).ok_or(short)?),
                 INO_EXT_TYPE_SPARSE_BYTES => inode.sparse_bytes = Some(u64_at(value, 0).ok_or(short)?),
                 INO_EXT_TYPE_RDEV => inode.rdev = Some(u32_at(value, 0).ok_or(short)?),

@@ -84,20 +84,26 @@ pub fn first(id: u64, record_type: RecordType) -> [u8; 8] {
 /// Key of an extent of a stream.
 #[must_use]
 pub fn file_extent(id: u64, logical: u64) -> [u8; 16] {
-    let mut key = [0; 16];
-    let (head, rest) = key.split_at_mut(8);
-    head.copy_from_slice(&first(id, RecordType::FileExtent));
-    rest.copy_from_slice(&logical.to_le_bytes());
-    key
+    two_numbers(first(id, RecordType::FileExtent), logical)
+}
+
+/// Key of one of a file's hard links.
+#[must_use]
+pub fn sibling_link(id: u64, sibling_id: u64) -> [u8; 16] {
+    two_numbers(first(id, RecordType::SiblingLink), sibling_id)
 }
 
 /// Key of a sealed volume's extent.
 #[must_use]
 pub fn fext(id: u64, logical: u64) -> [u8; 16] {
+    two_numbers(id.to_le_bytes(), logical)
+}
+
+fn two_numbers(head: [u8; 8], number: u64) -> [u8; 16] {
     let mut key = [0; 16];
-    let (head, rest) = key.split_at_mut(8);
-    head.copy_from_slice(&id.to_le_bytes());
-    rest.copy_from_slice(&logical.to_le_bytes());
+    let (low, high) = key.split_at_mut(8);
+    low.copy_from_slice(&head);
+    high.copy_from_slice(&number.to_le_bytes());
     key
 }
 

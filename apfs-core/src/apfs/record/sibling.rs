@@ -1,6 +1,6 @@
 //! Hard links: which names a file has (sheet apfs-04, section 7).
 
-use super::{Flaw, name};
+use super::{Flaw, is_component, name};
 use crate::apfs::raw::fs::JSiblingVal;
 use crate::base::bytes::{pod_rest, u64_at};
 use crate::base::damage::Damage;
@@ -28,6 +28,9 @@ impl<'a> SiblingLink<'a> {
         let sibling_id = u64_at(key, 8).ok_or(short)?;
         let (raw, rest): (&JSiblingVal, _) = pod_rest(value).ok_or(short)?;
         let name = name(rest, usize::from(raw.name_len.get()), structure)?;
+        if !is_component(name) {
+            return Err(Flaw::new(Damage::Name, structure, "name"));
+        }
         Ok(SiblingLink { sibling_id, parent_id: raw.parent_id.get(), name })
     }
 }

@@ -1,0 +1,168 @@
+//! `apfs info` for people, in the manner of `diskutil apfs list`.
+
+use core::fmt::Display;
+use std::io;
+
+use apfs_core::text::escape::Escaped;
+use indicatif::DecimalBytes;
+
+use super::model::{Container, Image, Partition, Pending, Volume, Writer};
+use crate::out::Out;
+
+/// Prints everything.
+pub(super) fn show(image: &Image, out: &mut Out) -> io::Result<()> {
+    let scheme = match image.scheme {
+        "gpt" => "GUID partition table",
+        _ => "no partition table",
+    };
+    let backup = if image.table_from_backup { " (its copy at the end)" } else { "" };
+    let path = Escaped(image.image.as_bytes());
+    out.display(format_args!("{path}: {}, {scheme}{backup}", size(image.size)))?;
+    out.line()?;
+    image.partitions.iter().try_for_each(|partition| show_partition(partition, out))
+}
+
+fn show_partition(partition: &Partition, out: &mut Out) -> io::Result<()> {
+    let Partition { part, type_name, label, content, offset, .. } = partition;
+    out.line()?;
+    out.display(format_args!("Partition {part}: {content}, {} at byte {offset}", size(partition.size)))?;
+    if !type_name.is_empty() {
+        out.display(format_args!(", type {type_name}"))?;
+    }
+    if !label.is_empty() {
+        out.display(format_args!(", label {}", Escaped(label.as_bytes())))?;
+    }
+    out.line()?;
+    if let Some(error) = &partition.error {
+        field(out, "|   ", "Not readable", error)?;
+    }
+    match &partition.container {
+        Some(container) => show_container(container, out),
+        None => Ok(()),
+    }
+}
+
+fn show_container(container: &Container, out: &mut Out) -> io::Result<()> {
+    const INDENT: &str = "|   ";
+    title(out, "+-- ", &format_args!("Container {}", container.uuid), INDENT)?;
+    field(out, INDENT, "Size", size(container.size))?;
+    field(out, INDENT, "Blocks", format_args!("{} of {} bytes", container.blocks, container.block_size))?;
+    field(out, INDENT, "Transaction", container.xid)?;
+    list(out, INDENT, "Features", &container.features)?;
+    list(out, INDENT, "Read-only features", &container.readonly_compatible_features)?;
+    list(out, INDENT, "Incompatible features", &container.incompatible_features)?;
+    list(out, INDENT, "Flags", &container.flags)?;
+    if let Some(version) = &container.newest_mounted_version {
+        field(out, INDENT, "Newest APFS mounted", version)?;
+    }
+    if let Some(damage) = &container.ephemeral_damage {
+        field(out, INDENT, "No whole checkpoint", damage)?;
+    }
+    let mut label = "Checkpoints";
+    for checkpoint in &container.checkpoints {
+        let (xid, block, state) = (checkpoint.xid, checkpoint.block, checkpoint.state);
+        let reason = checkpoint.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        field(out, INDENT, label, format_args!("{xid} in block {block}, {state}{reason}"))?;
+        label = "";
+    }
+    for volume in &container.volumes {
+        show_volume(volume, out)?;
+    }
+    for damaged in &container.damaged_volumes {
+        out.display(format_args!("|\n+-> Volume {}: {}", damaged.index, damaged.error))?;
+        out.line()?;
+    }
+    Ok(())
+}
+
+fn show_volume(volume: &Volume, out: &mut Out) -> io::Result<()> {
+    const INDENT: &str = "|   ";
+    let name = Escaped(volume.name.as_bytes());
+    title(out, "|\n+-> ", &format_args!("Volume {}: {name}", volume.index), INDENT)?;
+    field(out, INDENT, "UUID", &volume.uuid)?;
+    field(out, INDENT, "Role", &volume.role)?;
+    if let Some(group) = &volume.group {
+        field(out, INDENT, "Volume group", group)?;
+    }
+    field(out, INDENT, "Names", volume.names)?;
+    field(out, INDENT, "Encrypted", yes(volume.encrypted))?;
+    field(out, INDENT, "Sealed", yes(volume.sealed))?;
+    field(out, INDENT, "Used", size(volume.used_bytes))?;
+    if let Some(quota) = volume.quota_bytes {
+        field(out, INDENT, "Quota", size(quota))?;
+    }
+    if let Some(reserve) = volume.reserve_bytes {
+        field(out, INDENT, "Reserve", size(reserve))?;
+    }
+    let Volume { files, directories, symlinks, others, .. } = volume;
+    let content =
+        format!("{files} files, {directories} directories, {symlinks} symbolic links, {others} others");
+    field(out, INDENT, "Content", content)?;
+    list(out, INDENT, "Features", &volume.features)?;
+    list(out, INDENT, "Read-only features", &volume.readonly_compatible_features)?;
+    list(out, INDENT, "Incompatible features", &volume.incompatible_features)?;
+    list(out, INDENT, "Flags", &volume.flags)?;
+    field(out, INDENT, "Modified", &volume.modified.time)?;
+    if let Some(unmounted) = &volume.unmounted {
+        field(out, INDENT, "Unmounted", &unmounted.time)?;
+    }
+    writers(out, "Formatted by", volume.formatted_by.as_slice())?;
+    writers(out, "Modified by", &volume.modified_by)?;
+    if let Some(revert) = &volume.pending_revert {
+        field(out, INDENT, "Pending revert to", pending(revert))?;
+    }
+    if let Some(root) = &volume.root_snapshot {
+        field(out, INDENT, "Root from snapshot", pending(root))?;
+    }
+    field(out, INDENT, "Snapshots", volume.snapshot_count)?;
+    if let Some(error) = &volume.snapshots_error {
+        field(out, INDENT, "", error)?;
+    }
+    for snapshot in &volume.snapshots {
+        let reason = snapshot.reason.map_or(String::new(), |reason| format!(" ({reason})"));
+        let (xid, time, name) = (snapshot.xid, &snapshot.create_time, &snapshot.stored_name);
+        field(out, INDENT, "", format_args!("{xid} of {time}: {name}{reason}"))?;
+    }
+    Ok(())
+}
+
+fn writers<'a>(out: &mut Out, label: &str, writers: impl IntoIterator<Item = &'a Writer>) -> io::Result<()> {
+    let mut label = label;
+    for writer in writers {
+        let (program, time, xid) = (Escaped(writer.program.as_bytes()), &writer.at.time, writer.last_xid);
+        field(out, "|   ", label, format_args!("{program}, {time}, transaction {xid}"))?;
+        label = "";
+    }
+    Ok(())
+}
+
+fn pending(pending: &Pending) -> String {
+    match &pending.snapshot {
+        Some(name) => format!("{} (transaction {})", Escaped(name.as_bytes()), pending.xid),
+        None => format!("transaction {}, of which there is no snapshot", pending.xid),
+    }
+}
+
+fn title(out: &mut Out, mark: &str, title: &dyn Display, indent: &str) -> io::Result<()> {
+    out.display(format_args!("{mark}{title}\n{indent}{}", "-".repeat(60)))?;
+    out.line()
+}
+
+fn field(out: &mut Out, indent: &str, label: &str, value: impl Display) -> io::Result<()> {
+    let colon = if label.is_empty() { " " } else { ":" };
+    out.display(format_args!("{indent}{:<23}{value}", format_args!("{label}{colon}").to_string()))?;
+    out.line()
+}
+
+/// Names of flags; no line if there are none.
+fn list(out: &mut Out, indent: &str, label: &str, names: &[String]) -> io::Result<()> {
+    if names.is_empty() { Ok(()) } else { field(out, indent, label, names.join(", ")) }
+}
+
+fn yes(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}
+
+fn size(bytes: u64) -> String {
+    format!("{} ({bytes} bytes)", DecimalBytes(bytes))
+}

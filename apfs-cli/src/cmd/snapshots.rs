@@ -1,0 +1,79 @@
+//! `apfs snapshots`: the snapshots of volumes.
+
+use apfs_core::Name;
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use crate::args::Common;
+use crate::exit::{Failure, Outcome};
+use crate::out::Out;
+use crate::session::Session;
+use crate::snapshot_row::SnapshotRow;
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  apfs snapshots disk.img                 of every volume
+  apfs snapshots --volume Data disk.img   of one volume
+  apfs snapshots --json disk.img          one JSON object
+
+A snapshot with a remark is on its way out: it is listed, and opened only with --force.")]
+pub(crate) struct Snapshots {
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Serialize)]
+struct Listing {
+    schema: &'static str,
+    snapshots: Vec<SnapshotRow>,
+}
+
+/// Lists the snapshots of all volumes, locked ones included.
+pub(crate) fn run(args: &Snapshots) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::default();
+    let session = Session::open(&args.common)?;
+    let mut out = Out::new();
+    let mut rows = Vec::new();
+    for (part, volume) in session.volumes(&mut outcome)? {
+        let name = volume.name();
+        let snapshots = match &args.common.snapshot {
+            Some(wanted) => volume.snapshot(wanted).map(|snapshot| vec![snapshot]),
+            None => volume.snapshots(),
+        };
+        let snapshots = snapshots.unwrap_or_else(|error| {
+            outcome.problem(format!("volume {name}: {error}"));
+            Vec::new()
+        });
+        let of_volume: Vec<_> =
+            snapshots.iter().map(|snapshot| SnapshotRow::new(part, &volume, snapshot)).collect();
+        if !args.common.json {
+            show(&mut out, &name, &of_volume)?;
+        }
+        rows.extend(of_volume);
+    }
+    if args.common.json {
+        out.json(&Listing { schema: "apfs.snapshots/1", snapshots: rows })?;
+    }
+    out.flush()?;
+    Ok(outcome)
+}
+
+fn show(out: &mut Out, volume: &Name, rows: &[SnapshotRow]) -> std::io::Result<()> {
+    out.display(format_args!("{volume}: {} snapshots", rows.len()))?;
+    out.line()?;
+    if !rows.is_empty() {
+        out.display(format_args!("{:>12}  {:<30}  {:<36}  NAME", "TRANSACTION", "CREATED", "UUID"))?;
+        out.line()?;
+    }
+    for row in rows {
+        let uuid = row.uuid.as_deref().unwrap_or("-");
+        let SnapshotRow { xid, create_time, stored_name, .. } = row;
+        out.display(format_args!("{xid:>12}  {create_time:<30}  {uuid:<36}  {stored_name}"))?;
+        if let Some(reason) = row.reason {
+            out.display(format_args!(" ({reason})"))?;
+        }
+        out.line()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! `apfs xattr`: extended attributes.
+
+use std::ffi::OsString;
+use std::slice;
+
+use apfs_core::text::escape::Escaped;
+use apfs_core::{Fs, FsExt, Name, StreamId, XattrInfo};
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use crate::args::Common;
+use crate::content::Reader;
+use crate::exit::{Failure, Outcome};
+use crate::flags;
+use crate::out::{Out, hex};
+use crate::place::{self, Follow, Found};
+use crate::row::lossy;
+use crate::session::Session;
+
+/// Bytes in a line of a hexadecimal dump.
+const DUMP_LINE: usize = 16;
+
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "\
+Examples:
+  apfs xattr disk.img /a                       names, sizes and flags, hidden attributes included
+  apfs xattr disk.img /a user.note > note      one value as it is
+  apfs xattr --hex disk.img /a com.apple.FinderInfo
+  apfs xattr --json disk.img /a                all with their values in hexadecimal")]
+pub(crate) struct Xattr {
+    #[command(flatten)]
+    common: Common,
+
+    /// File or directory
+    #[arg(value_name = "PATH")]
+    path: OsString,
+
+    /// Attribute to print
+    #[arg(value_name = "NAME")]
+    name: Option<OsString>,
+
+    /// Print the value as a hexadecimal dump
+    #[arg(long, requires = "name", help_heading = "Output")]
+    hex: bool,
+
+    /// Follow a symbolic link at the end of the path
+    #[arg(short = 'L', long, help_heading = "Which state of which volume")]
+    follow: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Listing {
+    schema: &'static str,
+    files: Vec<FileRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct FileRow {
+    part: usize,
+    volume: String,
+    volume_index: usize,
+    snapshot: Option<String>,
+    path: String,
+    ino: u64,
+    xattrs: Vec<XattrRow>,
+}
+
+#[derive(Debug, Serialize)]
+struct XattrRow {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_raw: Option<String>,
+    size: u64,
+    flags: u16,
+    flag_names: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_hex: Option<String>,
+}
+
+/// Lists attributes, or prints one.
+pub(crate) fn run(args: &Xattr) -> Result<Outcome, Failure> {
+    let mut outcome = Outcome::default();
+    let session = Session::open(&args.common)?;
+    let targets = session.targets(false, &mut outcome)?;
+    let follow = if args.follow { Follow::Yes } else { Follow::No };
+    let found = place::find(&targets, slice::from_ref(&args.path), follow, &mut outcome)?;
+    let mut out = Out::new();
+    if args.common.json {
+        let files = found.iter().map(|file| file_row(args, file, &mut outcome)).collect::<Result<_, _>>()?;
+        out.json(&Listing { schema: "apfs.xattr/1", files })?;
+    } else if let Some(name) = &args.name {
+        place::one_volume_each(&found)?;
+        for file in &found {
+            print_value(args, file, &Name::from(name.as_encoded_bytes()), &mut out)?;
+        }
+    } else {
+        for file in &found {
+            if targets.len() > 1 {
+                place::heading(&mut out, "", file.target)?;
+            }
+            for xattr in wanted(args, file)? {
+                let XattrInfo { name, size, flags, .. } = &xattr;
+                out.display(format_args!("{size:>10}  {name}  ({})", flags::xattr(*flags).join(", ")))?;
+                out.line()?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(outcome)
+}
+
+/// The attributes of a file, or the one of the wanted name.
+fn wanted(args: &Xattr, file: &Found<'_>) -> Result<Vec<XattrInfo>, Failure> {
+    let failed = |error| Failure::core(Escaped(&file.path()))(error);
+    let mut xattrs = file.target.view.xattrs(file.id).map_err(failed)?;
+    if let Some(name) = &args.name {
+        let name = name.as_encoded_bytes();
+        xattrs.retain(|xattr| xattr.name.as_bytes() == name);
+        if xattrs.is_empty() {
+            return Err(failed(apfs_core::Error::not_found(format!("attribute {}", Escaped(name)))));
+        }
+    }
+    Ok(xattrs)
+}
+
+fn file_row(args: &Xattr, file: &Found<'_>, outcome: &mut Outcome) -> Result<FileRow, Failure> {
+    let (target, path) = (file.target, file.path());
+    let mut rows = Vec::new();
+    for XattrInfo { name, size, flags, .. } in wanted(args, file)? {
+        let value = target.view.xattr(file.id, name.as_bytes());
+        let value = value.map_err(|error| outcome.problem(format!("{}: {name}: {error}", Escaped(&path))));
+        let bytes = name.as_bytes();
+        rows.push(XattrRow {
+            name: lossy(bytes).into_owned(),
+            name_raw: name.to_str().is_none().then(|| hex(bytes)),
+            size,
+            flags,
+            flag_names: flags::xattr(flags),
+            value_hex: value.ok().map(|value| hex(&value)),
+        });
+    }
+    Ok(FileRow {
+        part: target.part,
+        volume: lossy(target.volume_name().as_bytes()).into_owned(),
+        volume_index: target.volume().slot(),
+        snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
+        path: lossy(&path).into_owned(),
+        ino: file.id.0,
+        xattrs: rows,
+    })
+}
+
+fn print_value(args: &Xattr, file: &Found<'_>, name: &Name, out: &mut Out) -> Result<(), Failure> {
+    let stream = StreamId::Xattr(name.clone());
+    let failed = |error| Failure::core(Escaped(&file.path()))(error);
+    let stat = file.target.view.stat(file.id).map_err(failed)?;
+    let len = file.target.view.stream_len(file.id, &stream).map_err(failed)?;
+    let mut offset = 0usize;
+    Reader::default()
+        .each_chunk(&file.target.view, (&stat, &stream), len, |chunk| {
+            if !args.hex {
+                return out.bytes(chunk);
+            }
+            for line in chunk.chunks(DUMP_LINE) {
+                dump_line(out, offset, line)?;
+                offset = offset.saturating_add(line.len());
+            }
+            Ok(())
+        })?
+        .map_err(failed)
+}
+
+/// Offset, bytes, and what of them is text.
+fn dump_line(out: &mut Out, offset: usize, bytes: &[u8]) -> std::io::Result<()> {
+    out.display(format_args!("{offset:08x} "))?;
+    for index in 0..DUMP_LINE {
+        match bytes.get(index) {
+            Some(byte) => out.display(format_args!(" {byte:02x}"))?,
+            None => out.display("   ")?,
+        }
+    }
+    let text: String = bytes
+        .iter()
+        .map(|byte| if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' })
+        .collect();
+    out.display(format_args!("  |{text}|"))?;
+    out.line()
+}

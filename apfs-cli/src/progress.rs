@@ -1,0 +1,54 @@
+//! A progress line on standard error, for long work on a terminal.
+
+use apfs_core::text::escape::Escaped;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Says how many bytes were read and which file is under way; nothing at all unless standard error is a terminal.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    line: ProgressBar,
+}
+
+impl Default for Progress {
+    /// Silence.
+    fn default() -> Progress {
+        Progress { line: ProgressBar::hidden() }
+    }
+}
+
+impl Progress {
+    /// A line for work whose end is not known.
+    pub(crate) fn start() -> Progress {
+        let line = ProgressBar::new_spinner();
+        if let Ok(style) =
+            ProgressStyle::with_template("{bytes} read, {bytes_per_sec}, {elapsed}  {wide_msg}")
+        {
+            line.set_style(style);
+        }
+        Progress { line }
+    }
+
+    /// The next file.
+    pub(crate) fn file(&self, path: &[u8]) {
+        if !self.line.is_hidden() {
+            self.line.set_message(Escaped(path).to_string());
+        }
+    }
+
+    /// So many more bytes were read.
+    pub(crate) fn read(&self, bytes: usize) {
+        if !self.line.is_hidden() {
+            self.line.inc(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Prints to standard error without disturbing the line.
+    pub(crate) fn say(&self, text: &str) {
+        self.line.suspend(|| eprintln!("{text}"));
+    }
+
+    /// Takes the line away.
+    pub(crate) fn finish(&self) {
+        self.line.finish_and_clear();
+    }
+}

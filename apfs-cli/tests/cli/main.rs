@@ -1,0 +1,8 @@
+//! The built program, run on images of the image builder: output, exit status, standard error.
+
+mod exit;
+mod files;
+mod find;
+mod info;
+mod list;
+mod support;

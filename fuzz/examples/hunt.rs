@@ -1,0 +1,139 @@
+//! Hunts on stable, for as long as told: fresh mutated inputs, one after the other, each finding made small and kept.
+//!
+//! `cargo run --release --no-default-features --example hunt -- MINUTES [SEED] [FOLDER]`
+//!
+//! A finding is a panic (of the library or a broken promise), more than two seconds, or more than 256 MiB. One input
+//! per kind of finding is written to FOLDER (default `artifacts`). An input that does not end at all is written, and
+//! ends the program.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use apfs_fuzz::meter::{Meter, peak_of};
+use apfs_fuzz::mutate::fresh;
+use apfs_fuzz::patch::{Input, Patch};
+use apfs_fuzz::rng::Rng;
+use apfs_fuzz::target;
+
+#[global_allocator]
+static METER: Meter = Meter;
+
+const SLOW: Duration = Duration::from_secs(2);
+const STUCK: Duration = Duration::from_secs(30);
+const MEMORY: usize = 256 << 20;
+
+/// The last panic, by place and message.
+static PANIC: Mutex<String> = Mutex::new(String::new());
+
+type Running = Arc<Mutex<(Instant, Vec<u8>)>>;
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let mut number = |default: u64| args.next().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (minutes, seed) = (number(1), number(1));
+    let folder = args.next().unwrap_or_else(|| "artifacts".to_owned());
+    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+        *PANIC.lock().expect("no panic inside") = format!("{place}: {}", info.payload_as_str().unwrap_or(""));
+    }));
+    let running: Running = Arc::new(Mutex::new((Instant::now(), Vec::new())));
+    watch(running.clone(), folder.clone());
+
+    let mut rng = Rng(seed);
+    let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+    let (start, mut runs, mut slowest, mut largest) = (Instant::now(), 0_u64, Duration::ZERO, 0);
+    while start.elapsed() < Duration::from_secs(60 * minutes) {
+        let input = fresh(&mut rng);
+        let (finding, time, memory) = run(&input, &running);
+        runs += 1;
+        slowest = slowest.max(time);
+        largest = largest.max(memory);
+        let Some(kind) = finding else { continue };
+        let count = kinds.entry(kind.clone()).or_insert(0);
+        *count += 1;
+        if *count == 1 {
+            let small = minimize(input, &kind, &running);
+            let path = Path::new(&folder).join(format!("finding-{seed}-{}", kinds.len()));
+            std::fs::write(&path, small.encode()).expect("the finding can be written");
+            println!(
+                "{}: {kind}\n    {small:?}\n    {:?}",
+                path.display(),
+                PANIC.lock().expect("no panic inside")
+            );
+        }
+    }
+    println!(
+        "seed {seed}: {runs} inputs in {:?}, slowest {slowest:?}, most memory {} KiB",
+        start.elapsed(),
+        largest >> 10
+    );
+    for (kind, count) in &kinds {
+        println!("{count:>8} {kind}");
+    }
+}
+
+/// Runs one input. Gives the kind of finding, the time and the memory.
+fn run(input: &Input, running: &Running) -> (Option<String>, Duration, usize) {
+    let bytes = input.encode();
+    let start = Instant::now();
+    *running.lock().expect("no panic inside") = (start, bytes.clone());
+    let (result, memory) = peak_of(|| catch_unwind(AssertUnwindSafe(|| target::image(&bytes))));
+    let time = start.elapsed();
+    let finding = match result {
+        Err(_) => Some(kind_of(&PANIC.lock().expect("no panic inside"))),
+        Ok(()) if time > SLOW => Some("slow".to_owned()),
+        Ok(()) if memory > MEMORY => Some("memory".to_owned()),
+        Ok(()) => None,
+    };
+    (finding, time, memory)
+}
+
+/// A panic without its numbers and names: everything up to the first bracket, brace or quoted text.
+fn kind_of(panic: &str) -> String {
+    panic.split(['(', '[', '{', '`', '"', ';']).next().unwrap_or("").chars().take(120).collect()
+}
+
+/// Takes changes and bytes away as long as the finding stays.
+fn minimize(mut input: Input, kind: &str, running: &Running) -> Input {
+    let same = |input: &Input| run(input, running).0.as_deref() == Some(kind);
+    let mut index = 0;
+    while index < input.patches.len() {
+        let mut less = input.clone();
+        less.patches.remove(index);
+        if same(&less) { input = less } else { index += 1 }
+    }
+    for index in 0..input.patches.len() {
+        loop {
+            let mut less = input.clone();
+            match &mut less.patches[index] {
+                Patch::Set { bytes, .. } | Patch::Stale { bytes, .. } if bytes.len() > 1 => drop(bytes.pop()),
+                _ => break,
+            }
+            if !same(&less) {
+                break;
+            }
+            input = less;
+        }
+    }
+    run(&input, running);
+    input
+}
+
+fn watch(running: Running, folder: String) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let (since, bytes) = running.lock().expect("no panic inside").clone();
+            if since.elapsed() > STUCK {
+                let path = Path::new(&folder).join("stuck");
+                std::fs::write(&path, &bytes).expect("the finding can be written");
+                println!("{}: does not end\n    {:?}", path.display(), Input::decode(&bytes));
+                std::process::exit(1);
+            }
+        }
+    });
+}

@@ -1,0 +1,20 @@
+//! What the fuzz targets do, as plain functions: the targets, the replay of old findings and the smoke run share them.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`seed`] | images made by the builder of the tests, and where their objects lie |
+//! | [`patch`] | an input: a short list of changes to a seed |
+//! | [`fix`] | repairs checksums behind the changes, so that they reach the code behind the checksum test |
+//! | [`mutate`] | changes of fields that a structure really has, with values that hurt |
+//! | [`target`] | one function per fuzz target: takes bytes, panics if a promise is broken |
+//! | [`view`] | the promises about a mounted volume |
+//! | [`meter`], [`rng`] | memory use, random numbers |
+
+pub mod fix;
+pub mod meter;
+pub mod mutate;
+pub mod patch;
+pub mod rng;
+pub mod seed;
+pub mod target;
+pub mod view;

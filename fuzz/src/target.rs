@@ -1,0 +1,238 @@
+//! One function per fuzz target: bytes in, a panic if a promise is broken.
+
+use std::sync::Arc;
+
+use apfs_core::apfs::ContainerOptions;
+use apfs_core::apfs::record::dir::DirRec;
+use apfs_core::apfs::record::extent::FileExtent;
+use apfs_core::apfs::record::inode::Inode;
+use apfs_core::apfs::record::other::{DataHash, crypto_state, dir_stats, dstream_users, sibling_file};
+use apfs_core::apfs::record::sibling::SiblingLink;
+use apfs_core::apfs::record::xattr::Xattr;
+use apfs_core::apfs::record::{key, xfield::XFields};
+use apfs_core::image::part::gpt::Gpt;
+use apfs_core::text::escape::Escaped;
+use apfs_core::text::name::NameRule;
+use apfs_core::{BlockSize, Disk, Limits, ReadAt};
+
+use crate::patch::{Input, Patch, region_of};
+use crate::seed::{RegionKind, seeds};
+use crate::view::{self, Outcome};
+
+/// Name and function of every target.
+pub const TARGETS: [(&str, fn(&[u8])); 5] =
+    [("image", image), ("node", node), ("records", records), ("names", names), ("gpt", gpt)];
+
+/// Ceilings low enough that reaching one is quick.
+pub fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.cache_bytes = 256 << 10;
+    limits.descriptor_blocks = 2048;
+    limits.ephemeral_bytes = 4 << 20;
+    limits.xattr_bytes = 1 << 20;
+    limits.directory_depth = 64;
+    limits.snapshots = 100;
+    limits
+}
+
+fn options() -> ContainerOptions {
+    let mut options = ContainerOptions::default();
+    options.limits = limits();
+    options
+}
+
+/// A whole image, made of a seed and changes to it (see [`patch`](crate::patch)).
+pub fn image(bytes: &[u8]) {
+    let input = Input::decode(bytes);
+    let outcome = check_disk(input.image());
+    // A change that leaves a checksum wrong is found, or does not matter.
+    let is_seen = |patch: &Patch| match patch {
+        Patch::Stale { region, .. } => matches!(region_of(input.seed(), *region).kind, RegionKind::Object(_)),
+        _ => false,
+    };
+    if outcome.findings == 0 && input.patches.iter().all(is_seen) {
+        let sound = check_disk(input.seed().bytes.clone());
+        assert_eq!(outcome.digest, sound.digest, "promise: a wrong checksum is never passed over in silence");
+    }
+}
+
+/// One B-tree node with any content behind its header: seed, number of the node, content from `btn_flags` on.
+pub fn node(bytes: &[u8]) {
+    let Some(([seed, number], content)) = bytes.split_first_chunk::<2>() else { return };
+    let seed = &seeds()[usize::from(*seed) % seeds().len()];
+    let nodes: Vec<_> = seed.regions.iter().filter(|region| region.is_node()).collect();
+    let region = nodes[usize::from(*number) % nodes.len()];
+    let mut image = seed.bytes.clone();
+    let object = &mut image[region.start..][..region.len];
+    let count = content.len().min(region.len - 0x20);
+    object[0x20..0x20 + count].copy_from_slice(&content[..count]);
+    if region.kind != RegionKind::Headerless {
+        crate::fix::repair_object(object);
+    }
+    check_disk(image);
+}
+
+/// Opens everything that is on a disk, and checks every volume and some snapshots.
+pub fn check_disk(bytes: Vec<u8>) -> Outcome {
+    let mut out = Outcome::default();
+    let device: Arc<dyn ReadAt> = Arc::new(bytes);
+    let Some(disk) = out.ok(Disk::open(device, &options())) else { return out };
+    out.findings += disk.findings().len() + usize::from(disk.table_from_backup());
+    for partition in disk.apfs_partitions() {
+        let Some(container) = out.ok(disk.container(partition, options())) else { continue };
+        out.findings += container.rejected().len();
+        if let Some(damage) = container.checkpoint().ephemeral_damage() {
+            out.error(damage);
+        }
+        let device = disk.partition_device(partition).expect("promise: a listed partition is there");
+        for mapping in container.checkpoint().mappings().iter().take(20) {
+            let _ = out.ok(container.ephemeral(mapping.oid));
+        }
+        for (slot, volume) in container.volumes() {
+            let Some(volume) = out.ok(volume) else { continue };
+            out.answer((slot, volume.name().as_bytes(), volume.role().0, volume.modified_by().len()));
+            if let Some(view) = out.ok(volume.view()) {
+                view::check(&view, &*device, &mut out);
+            }
+            let snapshots = out.ok(volume.snapshots()).unwrap_or_default();
+            for snapshot in snapshots.iter().take(3) {
+                out.answer((snapshot.name.as_bytes(), snapshot.xid.0));
+                if let Some(view) = out.ok(volume.view_at(snapshot)) {
+                    view::check(&view, &*device, &mut out);
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Every record decoder on any key and value: one byte for the length of the key, key, value.
+pub fn records(bytes: &[u8]) {
+    let Some((len, rest)) = bytes.split_first() else { return };
+    let (key, value) = rest.split_at(usize::from(*len).min(rest.len()));
+    let _ = key::decode(key);
+    let _ = (dstream_users(value), sibling_file(value), dir_stats(value), DataHash::parse(key, value));
+    if let Ok((_, wrapped)) = crypto_state(value) {
+        assert!(wrapped.len() <= value.len());
+    }
+    for hashed in [true, false] {
+        if let Ok(record) = DirRec::parse(key, value, hashed) {
+            let entry = record.to_entry();
+            let name = entry.name.as_bytes();
+            assert!(!name.is_empty() && name != b"." && name != b"..", "promise: names lead nowhere else");
+            assert!(!name.iter().any(|byte| matches!(byte, 0 | b'/')), "promise: a name is one component");
+            assert_eq!(record.hash.is_some(), hashed);
+        }
+    }
+    if let Ok(link) = SiblingLink::parse(key, value) {
+        assert!(!link.name.is_empty());
+        let name = link.name;
+        assert!(!name.iter().any(|byte| matches!(byte, 0 | b'/')), "promise: a link's name is one component");
+    }
+    if let Ok(xattr) = Xattr::parse(key, value) {
+        assert!(!xattr.name.is_empty());
+        let _ = xattr.size();
+    }
+    if let Ok(inode) = Inode::parse(value) {
+        let stat = inode.stat(apfs_core::FileId(7));
+        assert_eq!(stat.kind, inode.kind());
+        let _ = (inode.uncompressed_size(), inode.nlink());
+    }
+    if let Ok(fields) = XFields::parse(value) {
+        assert!(fields.map(|(_, _, value)| value.len()).sum::<usize>() <= value.len());
+    }
+    let block_size = BlockSize::new(4096).expect("a valid size");
+    for extent in
+        [FileExtent::parse(key, value, block_size), FileExtent::parse_sealed(key, value, block_size)]
+    {
+        if let Ok(extent) = extent {
+            assert!(extent.len > 0 && extent.len % 4096 == 0 && extent.logical % 4096 == 0);
+            assert_eq!(extent.logical.checked_add(extent.len), Some(extent.end()));
+        }
+    }
+}
+
+/// Comparison, hash and display of any two names, cut at the first NUL.
+pub fn names(bytes: &[u8]) {
+    let cut = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let (a, b) = (&bytes[..cut], bytes.get(cut + 1..).unwrap_or(&[]));
+    for rule in [NameRule::CaseInsensitive, NameRule::NormalizationInsensitive, NameRule::Bytes] {
+        assert!(rule.same(a, a) && rule.hash(a) == rule.hash(a), "promise: a name is the same as itself");
+        assert_eq!(rule.same(a, b), rule.same(b, a), "promise: the order does not matter");
+        assert!(rule.hash(a) < 1 << 22, "promise: a hash has 22 bits");
+        if rule.same(a, b) {
+            assert_eq!(rule.hash(a), rule.hash(b), "promise: equal names have equal hashes");
+        }
+    }
+    if NameRule::NormalizationInsensitive.same(a, b) {
+        assert!(NameRule::CaseInsensitive.same(a, b), "promise: folding never tells names apart");
+    }
+    for name in [a, b, bytes] {
+        let shown = Escaped(name).to_string();
+        assert!(!shown.chars().any(char::is_control), "promise: what is shown has no control characters");
+        assert_eq!(unescape(&shown), name, "promise: what is shown loses nothing");
+    }
+}
+
+/// The bytes that [`Escaped`] showed.
+fn unescape(shown: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = shown;
+    while let Some(at) = rest.find('\\') {
+        bytes.extend(rest[..at].as_bytes());
+        rest = &rest[at + 1..];
+        let mut chars = rest.chars();
+        match chars.next() {
+            Some('n') => bytes.push(b'\n'),
+            Some('t') => bytes.push(b'\t'),
+            Some('r') => bytes.push(b'\r'),
+            Some('x') => {
+                bytes.push(u8::from_str_radix(&rest[1..3], 16).expect("two digits"));
+                chars = rest[3..].chars();
+            }
+            Some('u') => {
+                let end = rest.find('}').expect("a closing brace");
+                let code = u32::from_str_radix(&rest[2..end], 16).expect("digits");
+                let c = char::from_u32(code).expect("a character");
+                bytes.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+                chars = rest[end + 1..].chars();
+            }
+            Some(c) => bytes.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            None => panic!("promise: a backslash is never alone"),
+        }
+        rest = chars.as_str();
+    }
+    bytes.extend(rest.as_bytes());
+    bytes
+}
+
+/// A partition table: changes to a partitioned seed, as for [`image`]; both checksums of both tables are repaired.
+pub fn gpt(bytes: &[u8]) {
+    let mut input = Input::decode(bytes);
+    let partitioned = seeds().iter().position(|seed| seed.gpt_sector.is_some());
+    input.seed = partitioned.unwrap_or(0) as u8;
+    let mut disk = input.image();
+    crate::fix::repair_gpt(&mut disk, 512);
+    let len = disk.len() as u64;
+    let device: Arc<dyn ReadAt> = Arc::new(disk);
+    if let Ok(Some(gpt)) = Gpt::read(&*device, &limits()) {
+        assert!(gpt.entries.len() <= limits().partitions as usize);
+        for entry in &gpt.entries {
+            let end = entry.start.checked_add(entry.len);
+            assert!(end.is_some(), "promise: a partition ends");
+            assert!(
+                end <= Some(len) || !gpt.findings.is_empty(),
+                "promise: a partition past the end is reported"
+            );
+        }
+    }
+    if let Ok(disk) = Disk::open(device, &options()) {
+        for partition in disk.partitions() {
+            let _ = format!("{partition:?}");
+            let device =
+                disk.partition_device(partition.index).expect("promise: a listed partition is there");
+            assert!(device.len() <= partition.len);
+            let _ = disk.container(partition.index, options());
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! What must hold for any mounted volume, however damaged: a broken promise is a panic that names it.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use apfs_core::apfs::btree::{Cursor, Tree};
+use apfs_core::apfs::{ScanLedger, View};
+use apfs_core::{Class, Error, ExtentKind, FileId, Fs, FsExt, Kind, ReadAt, Stat, StreamId};
+
+use crate::rng::Rng;
+
+/// More entries than any seed could give if each of its records were used once.
+const MAX_ENTRIES: usize = 20_000;
+/// Records of one tree, at most.
+const MAX_RECORDS: usize = 50_000;
+/// Bytes read of one stream.
+const STREAM_BYTES: u64 = 160 << 10;
+/// Bytes read of one volume.
+const VIEW_BYTES: u64 = 3 << 20;
+
+/// What was seen: how much was reported as damaged, and a digest of everything else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Errors that say that something is wrong with the image.
+    pub findings: usize,
+    /// Digest of all answers.
+    pub digest: u64,
+}
+
+impl Outcome {
+    /// Counts an error, unless it is about something sound that can't be read.
+    pub fn error(&mut self, error: &Error) {
+        assert!(!error.to_string().is_empty(), "promise: an error says something");
+        if !matches!(error.class(), Class::Locked | Class::Unsupported) {
+            self.findings += 1;
+        }
+    }
+
+    /// Takes an answer into the digest.
+    pub fn answer(&mut self, answer: impl Hash) {
+        let mut hasher = DefaultHasher::new();
+        (self.digest, answer).hash(&mut hasher);
+        self.digest = hasher.finish();
+    }
+
+    /// The value, or its error counted.
+    pub fn ok<T>(&mut self, result: apfs_core::Result<T>) -> Option<T> {
+        result.map_err(|error| self.error(&error)).ok()
+    }
+}
+
+type Listing = Vec<(Vec<u8>, Stat)>;
+
+/// Lists a volume in every way, reads its files, and compares what should be the same.
+pub fn check(view: &View, device: &dyn ReadAt, out: &mut Outcome) {
+    let mut rng = Rng(view.xid().0);
+    check_tree(view.tree(), out);
+    if let Some(tree) = view.sealed_extents() {
+        check_tree(tree, out);
+    }
+    let (walked, walk_errors) = walk(view, out);
+    let (scanned, scan_errors) = scan(view, out);
+    if scan_errors == 0 {
+        assert_eq!(walk_errors, 0, "promise: a scan without errors means a walk without errors");
+    }
+    if walk_errors == 0 && scan_errors == 0 {
+        same(&walked, &scanned, "walk and scan");
+        // A directory whose inode and parent disagree is found by one way of cutting and reported by another.
+        let (parts, part_errors) = scan_in_parts(view);
+        if part_errors == 0 {
+            same(&scanned, &parts, "scan and scan in parts");
+        }
+    }
+    let mut files = BTreeSet::new();
+    let mut left = VIEW_BYTES;
+    for (path, stat) in &walked {
+        out.answer((path, format!("{stat:?}")));
+        if files.insert(stat.id) {
+            check_file(view, stat, device, &mut left, &mut rng, out);
+        }
+        let _ = (view.find(path), view.find_no_follow(path));
+    }
+}
+
+fn same(a: &Listing, b: &Listing, what: &str) {
+    if a == b {
+        return;
+    }
+    let only = |a: &Listing, b: &Listing| {
+        let lost = a.iter().filter(|entry| !b.contains(entry)).take(3);
+        lost.map(|(path, stat)| format!("{} = {}", path.escape_ascii(), stat.id)).collect::<Vec<_>>()
+    };
+    let (first, second) = (only(a, b), only(b, a));
+    panic!("promise: {what} without errors are the same; first alone {first:?}, second alone {second:?}");
+}
+
+fn sorted(mut listing: Listing) -> Listing {
+    listing.sort_by(|a, b| (&a.0, a.1.id).cmp(&(&b.0, b.1.id)));
+    listing
+}
+
+fn walk(view: &View, out: &mut Outcome) -> (Listing, usize) {
+    let (mut listing, mut errors) = (Vec::new(), 0);
+    for entry in view.walk(view.root()) {
+        match entry {
+            Ok(entry) => listing.push((entry.path, entry.stat)),
+            Err(error) => {
+                errors += 1;
+                assert!(!error.to_string().is_empty());
+                out.error(&error.error);
+            }
+        }
+        assert!(listing.len() + errors < MAX_ENTRIES, "promise: a walk ends");
+    }
+    (sorted(listing), errors)
+}
+
+fn scan(view: &View, out: &mut Outcome) -> (Listing, usize) {
+    let (mut listing, mut errors) = (Vec::new(), 0);
+    let ledger = view.scan(None, &mut |entry| {
+        match entry {
+            Ok(entry) => {
+                let mut names = entry.path.split(|byte| *byte == b'/').skip(1);
+                let is_safe = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !name.contains(&0);
+                assert!(entry.path == b"/" || names.all(is_safe), "promise: no path leads elsewhere");
+                listing.push((entry.path.to_vec(), entry.stat.clone()));
+            }
+            Err(error) => {
+                errors += 1;
+                out.error(&error.error);
+            }
+        }
+        assert!(listing.len() + errors < MAX_ENTRIES, "promise: a scan ends");
+        Ok(())
+    });
+    let ledger = ledger.expect("promise: only the sink and the cancel hook stop a scan");
+    assert_eq!(ledger.entries(), listing.len() as u64, "promise: a scan counts what it gives");
+    (sorted(listing), errors)
+}
+
+fn scan_in_parts(view: &View) -> (Listing, usize) {
+    let (mut listing, mut errors) = (Vec::new(), 0);
+    let mut sink = |entry: Result<apfs_core::apfs::ScanEntry<'_>, apfs_core::WalkError>| {
+        match entry {
+            Ok(entry) => listing.push((entry.path.to_vec(), entry.stat.clone())),
+            Err(_) => errors += 1,
+        }
+        Ok(())
+    };
+    let mut ledger = ScanLedger::default();
+    for part in view.scan_parts(3) {
+        ledger.merge(&view.scan_range(part, None, &mut sink).expect("the sink never fails"));
+    }
+    view.reconcile(&ledger, &mut sink).expect("the sink never fails");
+    (sorted(listing), errors)
+}
+
+/// Every record forwards, backwards and by its key; without damage all three agree.
+fn check_tree(tree: &Tree, out: &mut Outcome) {
+    let (mut keys, mut errors, mut cursor) = (Vec::new(), 0, Cursor::new());
+    let mut moved = cursor.seek(tree, &[]);
+    loop {
+        match &moved {
+            Ok(()) => match cursor.record() {
+                Some(record) => keys.push(record.key().to_vec()),
+                None => break,
+            },
+            Err(error) => {
+                errors += 1;
+                out.error(error);
+                if cursor.key_behind().is_none() {
+                    break;
+                }
+            }
+        }
+        assert!(keys.len() + errors < MAX_RECORDS, "promise: a tree ends");
+        moved = cursor.advance(tree);
+    }
+    if errors > 0 {
+        let _ = cursor.back(tree);
+        return;
+    }
+    for key in &keys {
+        let found = tree.get(key).expect("promise: what a cursor reads can be searched");
+        assert!(found.is_some_and(|record| record.key() == key), "promise: every key is found");
+    }
+    let mut cursor = Cursor::new();
+    for key in keys.iter().rev() {
+        cursor.back(tree).expect("promise: what can be read forwards can be read backwards");
+        assert!(
+            cursor.record().is_some_and(|record| record.key() == key),
+            "promise: backwards is the reverse"
+        );
+    }
+}
+
+fn check_file(
+    view: &View,
+    listed: &Stat,
+    device: &dyn ReadAt,
+    left: &mut u64,
+    rng: &mut Rng,
+    out: &mut Outcome,
+) {
+    let id = listed.id;
+    let stat = view.stat(id).expect("promise: what was listed can be looked at");
+    assert!(stat == *listed, "promise: stat is the same when asked again");
+    let _ = (out.ok(view.links(id)), view.path_of(id).is_ok());
+    if stat.kind == Kind::Symlink {
+        if let Some(target) = out.ok(view.read_link(id)) {
+            out.answer(target.as_bytes());
+        }
+    }
+    for stream in [StreamId::Data, StreamId::Raw] {
+        if stat.kind != Kind::Dir {
+            check_stream(view, id, &stream, device, left, rng, out);
+        }
+    }
+    for xattr in out.ok(view.xattrs(id)).unwrap_or_default() {
+        out.answer((xattr.name.as_bytes(), xattr.size, xattr.flags));
+        let stream = StreamId::Xattr(xattr.name.clone());
+        match view.stream_len(id, &stream) {
+            Ok(len) => assert_eq!(len, xattr.size, "promise: an attribute has one length"),
+            Err(error) => out.error(&error),
+        }
+        check_stream(view, id, &stream, device, left, rng, out);
+    }
+}
+
+/// Reads a stream in one piece and in many; both are the same, or both are damaged.
+fn check_stream(
+    view: &View,
+    id: FileId,
+    stream: &StreamId,
+    device: &dyn ReadAt,
+    left: &mut u64,
+    rng: &mut Rng,
+    out: &mut Outcome,
+) {
+    let Some(len) = out.ok(view.stream_len(id, stream)) else { return };
+    let wanted = len.min(STREAM_BYTES).min(*left);
+    *left -= wanted;
+    let mut whole = vec![0xA5; wanted as usize];
+    let read = view.read_at(id, stream, 0, &mut whole);
+    let _ = view.read_at(id, stream, len.saturating_sub(3), &mut [0; 9]);
+    assert!(
+        view.read_at(id, stream, u64::MAX, &mut [0; 9]).is_ok_and(|read| read == 0) || read.is_err(),
+        "promise: behind the end of a sound stream there is nothing"
+    );
+    let pieces = read_in_pieces(view, id, stream, wanted as usize, rng);
+    match (&read, &pieces) {
+        (Ok(count), Ok(pieces)) => {
+            assert_eq!(*count as u64, wanted, "promise: a read is short only at the end");
+            assert!(
+                whole == *pieces,
+                "promise: reads do not depend on how they are cut (file {id}, {stream:?})"
+            );
+            out.answer(&whole);
+            check_extents(view, id, stream, device, &whole, out);
+        }
+        (Err(error), Err(_)) => out.error(error),
+        (Ok(_), Err(error)) => {
+            panic!("promise: pieces of a read that works can be read: {id} {stream:?} {error}")
+        }
+        (Err(error), Ok(_)) => panic!("promise: cutting a read hides no damage: {id} {stream:?} {error}"),
+    }
+}
+
+fn read_in_pieces(
+    view: &View,
+    id: FileId,
+    stream: &StreamId,
+    len: usize,
+    rng: &mut Rng,
+) -> apfs_core::Result<Vec<u8>> {
+    let mut bytes = vec![0x5A; len];
+    let mut at = 0;
+    loop {
+        let end = len.min(at + 1 + rng.below(30_000));
+        let read = view.read_at(id, stream, at as u64, &mut bytes[at..end])?;
+        assert_eq!(read, end - at, "promise: a read is short only at the end");
+        at = end;
+        if at == len {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// The runs of a stream are in order, and the bytes read are the ones that lie there.
+fn check_extents(
+    view: &View,
+    id: FileId,
+    stream: &StreamId,
+    device: &dyn ReadAt,
+    bytes: &[u8],
+    out: &mut Outcome,
+) {
+    let mut runs = Vec::new();
+    if let Err(error) = view.extents(id, stream, 0, &mut runs, 1000) {
+        return out.error(&error);
+    }
+    let mut expected = vec![0; bytes.len()];
+    let mut end = 0;
+    for run in runs {
+        assert!(run.logical >= end && run.len > 0, "promise: runs are in order");
+        end = run.logical.saturating_add(run.len);
+        let Some(rest) = expected.get_mut(run.logical.min(bytes.len() as u64) as usize..) else { break };
+        let count = rest.len().min(run.len as usize);
+        if let ExtentKind::Data(offset) = run.kind {
+            let read = device.read_exact_at(offset, &mut rest[..count]);
+            read.expect("promise: what was read lies where the runs say");
+        }
+    }
+    assert!(expected == bytes, "promise: a file is what its runs hold (file {id}, {stream:?})");
+}

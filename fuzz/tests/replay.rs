@@ -1,0 +1,105 @@
+//! What needs no fuzzer: every old finding again, the sound seeds, and a short pseudo-random run. Stable compiler.
+//!
+//! `cargo test --no-default-features`; `APFS_FUZZ_SEED` and `APFS_FUZZ_RUNS` choose another or longer run.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use apfs_fuzz::meter::{Meter, peak_of};
+use apfs_fuzz::mutate::fresh;
+use apfs_fuzz::patch::Input;
+use apfs_fuzz::rng::Rng;
+use apfs_fuzz::seed::seeds;
+use apfs_fuzz::target::{self, TARGETS};
+
+#[global_allocator]
+static METER: Meter = Meter;
+
+/// No single input may take longer; generous, because tests run beside each other on slow machines.
+const SLOW: Duration = Duration::from_secs(5);
+/// No single input may need more memory; all tests of this file together count.
+const MEMORY: usize = 256 << 20;
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// The unchanged seeds are read without any complaint, so a complaint later is the mutation's.
+#[test]
+fn seeds_are_sound() {
+    for seed in seeds() {
+        let outcome = target::check_disk(seed.bytes.clone());
+        // The second partition of the partitioned seed holds nothing on purpose.
+        assert_eq!(outcome.findings, usize::from(seed.gpt_sector.is_some()), "{}", seed.name);
+        assert_ne!(outcome.digest, 0, "{}", seed.name);
+    }
+}
+
+/// Inputs that once broke a promise: `regressions/TARGET/NAME`.
+#[test]
+fn old_findings_stay_fixed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
+    let mut failed = Vec::new();
+    let mut count = 0;
+    for (name, check) in TARGETS {
+        for file in std::fs::read_dir(folder.join(name)).into_iter().flatten() {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            count += 1;
+            if catch_unwind(AssertUnwindSafe(|| check(&bytes))).is_err() {
+                failed.push(path.file_name().unwrap().to_owned());
+            }
+        }
+    }
+    assert!(count > 0, "there are old findings");
+    assert!(failed.is_empty(), "{failed:?} of {count}");
+}
+
+/// Thousands of mutated images: no panic, no broken promise, no hang, little memory.
+#[test]
+fn smoke() {
+    let (seed, runs) = (number("APFS_FUZZ_SEED", 0xA9F5), number("APFS_FUZZ_RUNS", 4000));
+    println!("APFS_FUZZ_SEED={seed} APFS_FUZZ_RUNS={runs}");
+    let mut rng = Rng(seed);
+    for run in 0..runs {
+        let input = fresh(&mut rng);
+        check(&input.encode(), target::image, &format!("image, run {run} of seed {seed}: {input:?}"));
+    }
+}
+
+/// The small targets on random bytes, and on names and records that are nearly right.
+#[test]
+fn smoke_of_small_targets() {
+    let seed = number("APFS_FUZZ_SEED", 0xA9F5);
+    println!("APFS_FUZZ_SEED={seed}");
+    let mut rng = Rng(seed);
+    for run in 0..20_000 {
+        let mut bytes: Vec<u8> = (0..rng.below(200)).map(|_| rng.next() as u8).collect();
+        if rng.one_in(2) {
+            let from = &seeds()[rng.below(seeds().len())].bytes;
+            let at = rng.below(from.len() - 300);
+            bytes.extend(&from[at..at + rng.below(300)]);
+        }
+        check(&bytes, target::records, &format!("records, run {run} of seed {seed}: {bytes:02x?}"));
+        let text: String =
+            (0..rng.below(12)).filter_map(|_| char::from_u32(rng.next() as u32 % 0x3_0000)).collect();
+        let folded = [text.as_bytes(), &[0], text.to_lowercase().as_bytes()].concat();
+        for bytes in [&bytes, &folded] {
+            check(bytes, target::names, &format!("names, run {run} of seed {seed}: {bytes:02x?}"));
+        }
+        if run % 40 == 0 {
+            let input = Input { seed: 0, patches: fresh(&mut rng).patches };
+            check(&input.encode(), target::gpt, &format!("gpt, run {run} of seed {seed}: {input:?}"));
+            check(&bytes, target::node, &format!("node, run {run} of seed {seed}: {bytes:02x?}"));
+        }
+    }
+}
+
+fn check(bytes: &[u8], target: fn(&[u8]), what: &str) {
+    let start = Instant::now();
+    let (result, memory) = peak_of(|| catch_unwind(AssertUnwindSafe(|| target(bytes))));
+    assert!(result.is_ok(), "{what}");
+    assert!(start.elapsed() < SLOW, "{:?} for {what}", start.elapsed());
+    assert!(memory < MEMORY, "{memory} bytes for {what}");
+}
