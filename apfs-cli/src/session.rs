@@ -227,15 +227,23 @@ impl Session {
     }
 }
 
-/// A fall-back to an older checkpoint is said: what is shown is not the newest state.
+/// A fall-back to an older checkpoint is said: what is shown is not the newest state, or may not be.
 fn say_rejected(part: usize, container: &Container, outcome: &mut Outcome) {
-    let newer: Vec<_> = container.rejected().iter().filter(|passed| passed.xid > container.xid()).collect();
+    let rejected = container.rejected();
+    let newer: Vec<_> = rejected.iter().filter(|passed| passed.xid > container.xid()).collect();
     for passed in &newer {
         let (xid, block, reason) = (passed.xid, passed.block, &passed.reason);
         outcome.problem(format!("partition {part}: checkpoint {xid} (block {block}) passed over: {reason}"));
     }
     if !newer.is_empty() {
         outcome.problem(format!("partition {part}: showing the older checkpoint {}", container.xid()));
+    }
+    let mut unreadable = rejected.iter().filter(|passed| passed.xid == Xid(0));
+    if let Some(first) = unreadable.next() {
+        let (others, block, reason) = (unreadable.count(), first.block, &first.reason);
+        let more = if others > 0 { format!(" and {others} others") } else { String::new() };
+        outcome
+            .problem(format!("partition {part}: superblock in block {block}{more} can't be read: {reason}"));
     }
 }
 

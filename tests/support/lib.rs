@@ -12,3 +12,7 @@
 )]
 
 pub mod build;
+pub mod corpus;
+pub mod device;
+pub mod listing;
+pub mod sample;

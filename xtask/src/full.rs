@@ -25,7 +25,15 @@ pub(crate) fn full() -> Result<(), Failed> {
         cargo(&["test", "--release", "-p", "apfs-tests", "--test", "damage", "flips", "--", "--nocapture"]);
     flips.env("APFS_FLIPS", "exhaustive");
     run(flips)?;
-    let mut fuzz = cargo(&["test", "--release", "--no-default-features", "--manifest-path", "fuzz/Cargo.toml", "--", "--nocapture"]);
+    let mut fuzz = cargo(&[
+        "test",
+        "--release",
+        "--no-default-features",
+        "--manifest-path",
+        "fuzz/Cargo.toml",
+        "--",
+        "--nocapture",
+    ]);
     fuzz.env("CARGO_TARGET_DIR", target().join("fuzz")).env("APFS_SMOKE_SECONDS", "600");
     run(fuzz)?;
     let mut peers = cargo(&["bench", "-p", "apfs-benches", "--bench", "peers"]);

@@ -60,7 +60,8 @@ pub(crate) fn python() -> Result<(), Failed> {
 
 /// Replays past findings and runs thousands of mutated images; needs no fuzzer and no nightly toolchain.
 pub(crate) fn fuzz() -> Result<(), Failed> {
-    let mut tests = cargo(&["test", "--release", "--no-default-features", "--manifest-path", "fuzz/Cargo.toml"]);
+    let mut tests =
+        cargo(&["test", "--release", "--no-default-features", "--manifest-path", "fuzz/Cargo.toml"]);
     tests.env("CARGO_TARGET_DIR", target().join("fuzz"));
     run(tests)
 }

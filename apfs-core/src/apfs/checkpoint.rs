@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 
 use super::area::Area;
 use super::btree::{Location, Resolve};
-use super::object::{Expect, XidRule, too_short};
+use super::object::{Expect, Header, XidRule, too_short};
 use super::omap::Omap;
 use super::raw::container::{CHECKPOINT_MAP_LAST, CheckpointMapPhys, CheckpointMapping};
 use super::raw::object::{
     OBJ_EPHEMERAL, OBJ_PHYSICAL, OBJ_STORAGETYPE_MASK, OBJECT_TYPE_CHECKPOINT_MAP, OBJECT_TYPE_MASK,
+    OBJECT_TYPE_NX_SUPERBLOCK,
 };
 use super::store::Store;
 use super::superblock::Superblock;
@@ -53,7 +54,7 @@ pub struct Checkpoint {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Rejected {
-    /// Its transaction, as far as its superblock can be believed.
+    /// Its transaction, as far as its superblock can be believed; 0 if the block can't be read at all.
     pub xid: Xid,
     /// Block of its superblock.
     pub block: Paddr,
@@ -120,8 +121,9 @@ impl Ring {
                 continue;
             }
             for block in (0..run.count).filter_map(|index| run.start.checked_add(index)) {
-                if let Ok(bytes) = self.store.blocks(block, 1) {
-                    self.read.push((block, bytes));
+                match self.store.blocks(block, 1) {
+                    Ok(bytes) => self.read.push((block, bytes)),
+                    Err(reason) => self.rejected.push(Rejected { xid: Xid(0), block, reason }),
                 }
             }
         }
@@ -148,19 +150,29 @@ impl Ring {
     }
 
     fn consider(&mut self, bytes: &[u8], block: Paddr, start: &Superblock) {
-        if !Superblock::has_magic(bytes) {
+        let Some(header) = Header::parse(bytes) else { return };
+        // A superblock whose magic alone is damaged must not go unnoticed: it may be the newest.
+        let has_header =
+            header.oid == Oid(1) && header.type_and_flags == OBJ_EPHEMERAL | OBJECT_TYPE_NX_SUPERBLOCK;
+        if !Superblock::has_magic(bytes) && !has_header {
             return;
         }
         let parsed = Superblock::parse(bytes, block).and_then(|superblock| {
             self.store.checksum(bytes, superblock.place("o_cksum"))?;
+            Ok(superblock)
+        });
+        // What another container left behind when the disk was formatted anew is not damage.
+        if parsed.as_ref().is_ok_and(|superblock| superblock.uuid() != start.uuid()) {
+            return;
+        }
+        let parsed = parsed.and_then(|superblock| {
             same_container(&superblock, start)?;
             Ok(superblock)
         });
         match parsed {
             Ok(superblock) => self.candidates.push(superblock),
             Err(reason) => {
-                let xid = super::object::Header::parse(bytes).map_or(Xid(0), |header| header.xid);
-                self.rejected.push(Rejected { xid, block, reason });
+                self.rejected.push(Rejected { xid: header.xid, block, reason });
             }
         }
     }
@@ -201,7 +213,10 @@ impl Ring {
             return Ok((Checkpoint { superblock, mappings, ephemeral_damage: Some(reason) }, omap));
         }
         match wanted {
-            Some(xid) => Err(Error::not_found(alloc::format!("checkpoint of transaction {xid}"))),
+            Some(xid) => match self.rejected.iter().position(|rejected| rejected.xid == xid) {
+                Some(index) => Err(self.rejected.swap_remove(index).reason),
+                None => Err(Error::not_found(alloc::format!("checkpoint of transaction {xid}"))),
+            },
             None => match self.rejected.pop() {
                 Some(last) => Err(last.reason),
                 None => Err(Error::damage(Damage::Missing, Place::new("nx_superblock_t", ""))),
@@ -378,7 +393,6 @@ fn same_container(candidate: &Superblock, start: &Superblock) -> Result<()> {
     let (a, b) = (candidate.raw(), start.raw());
     let fields = [
         ("nx_block_size", a.nx_block_size == b.nx_block_size),
-        ("nx_uuid", a.nx_uuid == b.nx_uuid),
         ("nx_xp_desc_blocks", a.nx_xp_desc_blocks == b.nx_xp_desc_blocks),
         ("nx_xp_desc_base", a.nx_xp_desc_base == b.nx_xp_desc_base),
     ];

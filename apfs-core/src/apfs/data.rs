@@ -9,7 +9,7 @@ use super::view::View;
 use crate::base::bytes::{len64, to_usize, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
-use crate::base::ids::{Oid, Paddr};
+use crate::base::ids::{BlockRange, Oid, Paddr};
 use crate::fs::types::{ExtentKind, ExtentRun};
 
 /// A data stream: its id and how long it says it is.
@@ -105,6 +105,17 @@ impl<'v> Extents<'v> {
         }
     }
 
+    /// An extent must lie inside the container from end to end, read or not.
+    fn check_inside(&self, extent: &FileExtent) -> Result<()> {
+        let store = self.view.store();
+        let blocks = BlockRange { start: extent.block, count: store.block_size().blocks_for(extent.len) };
+        if extent.is_hole() || blocks.fits(store.block_count()) {
+            return Ok(());
+        }
+        let place = Place::new("j_file_extent_val_t", "phys_block_num").oid(Oid(self.id)).block(extent.block);
+        Err(Corrupt::new(Damage::PastEnd, place).found(alloc::format!("{} blocks", blocks.count)).into())
+    }
+
     fn overlap(&self, found: u64) -> Error {
         let place = Place::new("j_file_extent_key_t", "logical_addr").oid(Oid(self.id));
         Corrupt::new(Damage::Overlap, place).expected(self.covered).found(found).into()
@@ -141,6 +152,7 @@ impl<'v> Extents<'v> {
             return Err(error);
         }
         let Some(extent) = self.current()? else { return Ok(None) };
+        self.check_inside(&extent)?;
         self.covered = extent.end();
         self.step()?;
         Ok(Some(extent))

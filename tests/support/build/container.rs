@@ -18,7 +18,7 @@ pub struct ImageBuilder {
     checkpoints: usize,
     max_records: usize,
     first_xid: u64,
-    min_blocks: u64,
+    min_blocks: Option<u64>,
     fragmented: bool,
     ring_start: Position,
     desc_blocks: u64,
@@ -51,7 +51,7 @@ impl ImageBuilder {
             checkpoints: 1,
             max_records: usize::MAX,
             first_xid: 2,
-            min_blocks: 0,
+            min_blocks: None,
             fragmented: false,
             ring_start: Position::default(),
             desc_blocks: 0,
@@ -95,9 +95,9 @@ impl ImageBuilder {
         self
     }
 
-    /// Smallest size of the container in blocks.
+    /// Smallest size of the container in blocks, 1 MiB if not given.
     pub fn min_blocks(mut self, blocks: u64) -> Self {
-        self.min_blocks = blocks;
+        self.min_blocks = Some(blocks);
         self
     }
 
@@ -164,7 +164,7 @@ impl ImageBuilder {
             }
         }
 
-        let min_blocks = self.min_blocks.max((1 << 20) / self.block_size as u64);
+        let min_blocks = self.min_blocks.unwrap_or((1 << 20) / self.block_size as u64);
         let spaceman = Spaceman::layout(nx_spaceman_oid, min_blocks, &mut disk);
         let bytes = spaceman.block_count * self.block_size as u64;
         let large = bytes >= 128 << 20;

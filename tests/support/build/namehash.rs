@@ -6,6 +6,7 @@ use crc::{Algorithm, CRC_32_ISCSI, Crc};
 
 /// CRC-32C without the final inversion.
 const NAME_CRC: Algorithm<u32> = Algorithm { xorout: 0, ..CRC_32_ISCSI };
+static CRC: Crc<u32> = Crc::<u32>::new(&NAME_CRC);
 
 /// How a volume's directory keys are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +30,7 @@ pub fn name_len_and_hash(name: &str, keys: Keys, forms: &Forms) -> u32 {
         (None, Keys::CaseInsensitive) => name.to_ascii_lowercase(),
         (None, _) => name.to_owned(),
     };
-    let crc = Crc::<u32>::new(&NAME_CRC);
-    let mut digest = crc.digest();
+    let mut digest = CRC.digest();
     for c in form.chars() {
         digest.update(&u32::from(c).to_le_bytes());
     }
@@ -51,8 +51,7 @@ mod tests {
 
     #[test]
     fn the_crc_is_the_standard_one_without_inversion() {
-        let crc = Crc::<u32>::new(&NAME_CRC);
-        assert_eq!(!crc.checksum(b"123456789"), 0xe306_9283);
+        assert_eq!(!CRC.checksum(b"123456789"), 0xe306_9283);
     }
 
     #[test]

@@ -89,10 +89,11 @@ impl Gpt {
     /// # Errors
     /// `Corrupt` if there is a table and neither copy of it can be used.
     pub fn read(device: &dyn ReadAt, limits: &Limits) -> Result<Option<Gpt>> {
-        let mut failed = None;
+        let (mut failed, mut unsound) = (None, None);
         for sector_size in SECTOR_SIZES {
             match Gpt::read_header(device, sector_size, sector_size, limits) {
-                Ok(Some(gpt)) => return Ok(Some(gpt)),
+                Ok(Some(gpt)) if gpt.array_damage().is_none() => return Ok(Some(gpt)),
+                Ok(Some(gpt)) => unsound = unsound.or(Some(gpt)),
                 Ok(None) => {}
                 Err(error) => failed = failed.or(Some(error)),
             }
@@ -105,12 +106,24 @@ impl Gpt {
             if let Ok(Some(mut gpt)) =
                 Gpt::read_header(device, last.saturating_mul(sector_size), sector_size, limits)
             {
+                if let (Some(unsound), Some(_)) = (&unsound, gpt.array_damage()) {
+                    return Ok(Some(unsound.clone()));
+                }
                 gpt.from_backup = true;
                 gpt.findings.extend(failed.as_ref().and_then(Error::corrupt).cloned());
+                gpt.findings.extend(unsound.as_ref().and_then(Gpt::array_damage).cloned());
                 return Ok(Some(gpt));
             }
         }
-        failed.map_or(Ok(None), Err)
+        match (unsound, failed) {
+            (Some(gpt), _) => Ok(Some(gpt)),
+            (None, failed) => failed.map_or(Ok(None), Err),
+        }
+    }
+
+    /// The finding that the entries are not those that the header was made for.
+    fn array_damage(&self) -> Option<&Corrupt> {
+        self.findings.iter().find(|finding| finding.place.field == "PartitionEntryArrayCRC32")
     }
 
     fn read_header(device: &dyn ReadAt, at: u64, sector: u64, limits: &Limits) -> Result<Option<Gpt>> {

@@ -1,0 +1,24 @@
+//! Whole images that are sound, or sound enough: what is read must be what was written.
+#![allow(
+    missing_docs,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::std_instead_of_core,
+    reason = "a panic is a failed test"
+)]
+
+mod checkpoint;
+mod compressed;
+mod features;
+mod names;
+mod partition;
+mod reads;
+mod sample;
+mod scan;
+mod sealed;
+mod threads;
+mod trees;
+mod variants;

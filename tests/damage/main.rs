@@ -1,0 +1,16 @@
+//! Damaged images: every answer is right, or an error that says where the damage is.
+#![allow(
+    missing_docs,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::std_instead_of_core,
+    reason = "a panic is a failed test"
+)]
+
+mod contents;
+mod flips;
+mod nodes;
+mod truncated;
