@@ -23,7 +23,28 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::args::{Args, Command};
+use crate::exit::{Failure, Outcome};
+
 fn main() -> ExitCode {
-    let args = args::Args::parse();
-    exit::finish(cmd::run(args))
+    let args = Args::parse();
+    exit::finish(run(args))
+}
+
+/// Runs the command that was asked for.
+fn run(args: Args) -> Result<Outcome, Failure> {
+    match args.command {
+        Command::Info(args) => cmd::info::run(&args),
+        Command::Ls(args) => cmd::ls::run(&args),
+        Command::Tree(args) => cmd::tree::run(&args),
+        Command::Stat(args) => cmd::stat::run(&args),
+        Command::Cat(args) => cmd::cat::run(&args),
+        Command::Xattr(args) => cmd::xattr::run(&args),
+        Command::Extract(args) => cmd::extract::run(&args),
+        Command::Hash(args) => cmd::hash::run(&args),
+        Command::Find(args) => cmd::find::run(&args),
+        Command::Snapshots(args) => cmd::snapshots::run(&args),
+        Command::Man(args) => cmd::man::run(&args),
+        Command::Completions(args) => man::completions(&args),
+    }
 }

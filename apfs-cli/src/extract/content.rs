@@ -45,7 +45,7 @@ impl<'v> Content<'v> {
     pub(crate) fn runs(&self) -> Runs<'_> {
         let whole = (!self.has_extents && self.size > 0).then_some(0..self.size);
         let done = !self.has_extents || self.size == 0;
-        Runs { content: self, batch: Vec::new(), next: 0, from: 0, done, joined: whole }
+        Runs { content: self, batch: Vec::new(), next: 0, from: 0, done, joined: whole, failed: None }
     }
 
     /// Reads the bytes of a range in pieces and gives each with its offset. The range has data.
@@ -97,6 +97,8 @@ pub(crate) struct Runs<'c> {
     from: u64,
     done: bool,
     joined: Option<Range<u64>>,
+    /// What ends the iteration, after what comes before it.
+    failed: Option<apfs_core::Error>,
 }
 
 impl Runs<'_> {
@@ -113,7 +115,7 @@ impl Runs<'_> {
         self.next = 1;
         view.extents(*id, stream, self.from, &mut self.batch, BATCH)?;
         let end = self.batch.last().map(|last| last.logical.saturating_add(last.len));
-        self.done = self.batch.len() < BATCH || end.is_none_or(|end| end <= self.from);
+        self.done = end.is_none_or(|end| end <= self.from);
         self.from = end.unwrap_or(self.from);
         Ok(self.batch.first().copied())
     }
@@ -123,14 +125,18 @@ impl Iterator for Runs<'_> {
     type Item = Result<Range<u64>>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(error) = self.failed.take() {
+            return Some(Err(error));
+        }
         loop {
             let run = match self.extent() {
                 Ok(Some(run)) => run,
                 Ok(None) => return self.joined.take().map(Ok),
                 Err(error) => {
                     self.done = true;
-                    self.joined = None;
-                    return Some(Err(error));
+                    let Some(before) = self.joined.take() else { return Some(Err(error)) };
+                    self.failed = Some(error);
+                    return Some(Ok(before));
                 }
             };
             let ExtentKind::Data(_) = run.kind else { continue };

@@ -159,13 +159,6 @@ impl Ring {
         }
         let parsed = Superblock::parse(bytes, block).and_then(|superblock| {
             self.store.checksum(bytes, superblock.place("o_cksum"))?;
-            Ok(superblock)
-        });
-        // What another container left behind when the disk was formatted anew is not damage.
-        if parsed.as_ref().is_ok_and(|superblock| superblock.uuid() != start.uuid()) {
-            return;
-        }
-        let parsed = parsed.and_then(|superblock| {
             same_container(&superblock, start)?;
             Ok(superblock)
         });
@@ -393,6 +386,7 @@ fn same_container(candidate: &Superblock, start: &Superblock) -> Result<()> {
     let (a, b) = (candidate.raw(), start.raw());
     let fields = [
         ("nx_block_size", a.nx_block_size == b.nx_block_size),
+        ("nx_uuid", a.nx_uuid == b.nx_uuid),
         ("nx_xp_desc_blocks", a.nx_xp_desc_blocks == b.nx_xp_desc_blocks),
         ("nx_xp_desc_base", a.nx_xp_desc_base == b.nx_xp_desc_base),
     ];

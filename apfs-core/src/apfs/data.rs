@@ -252,9 +252,15 @@ impl View {
         out: &mut Vec<ExtentRun>,
         max: usize,
     ) -> Result<()> {
+        let before = out.len();
         let mut extents = Extents::from(self, stream.id, from)?;
         for _ in 0..max {
-            let Some(extent) = extents.next()? else { break };
+            let extent = match extents.next() {
+                Ok(Some(extent)) => extent,
+                // What comes before the damage is given; the next call begins at it and tells.
+                Err(error) if out.len() == before => return Err(error),
+                Ok(None) | Err(_) => break,
+            };
             let FileExtent { logical, len, block, crypto_id, .. } = extent;
             let kind = if extent.is_hole() {
                 ExtentKind::Hole

@@ -67,7 +67,8 @@ pub trait Fs: Send + Sync + sealed::Sealed {
         self.read_at(stat.id, &StreamId::Data, offset, buf)
     }
 
-    /// Appends up to `max` runs of a stream, from byte `from` on. Nothing appended means the end.
+    /// Appends up to `max` runs of a stream, from byte `from` on. Nothing appended means the end; fewer than `max`
+    /// does not.
     ///
     /// # Errors
     /// [`Unsupported`](crate::Error::Unsupported) for a value that is stored inside a record.
