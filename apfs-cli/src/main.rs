@@ -45,6 +45,6 @@ fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Find(args) => cmd::find::run(&args),
         Command::Snapshots(args) => cmd::snapshots::run(&args),
         Command::Man(args) => cmd::man::run(&args),
-        Command::Completions(args) => man::completions(&args),
+        Command::Completions(args) => cmd::man::completions(&args),
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod links;
 pub(crate) mod name;
 #[cfg(unix)]
 pub(crate) mod node;
+pub(crate) mod options;
 pub(crate) mod pax;
 #[cfg(unix)]
 pub(crate) mod queue;
@@ -23,22 +24,4 @@ pub(crate) mod tar;
 pub(crate) mod tree;
 pub(crate) mod xattrs;
 
-/// What the user wants beside the default.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Options {
-    /// Replace what is there.
-    pub(crate) overwrite: bool,
-    /// Devices, pipes, sockets, owners, set-user-id bits.
-    pub(crate) preserve_special: bool,
-    /// Keep the readable beginning of damaged files.
-    pub(crate) keep_damaged: bool,
-}
-
-impl Options {
-    /// Permission bits to give to a file.
-    pub(crate) fn mode(self, stored: u16) -> u16 {
-        const SET_ID: u16 = 0o6000;
-        let permissions = stored & 0o7777;
-        if self.preserve_special { permissions } else { permissions & !SET_ID }
-    }
-}
+pub(crate) use options::Options;
