@@ -89,6 +89,10 @@ pub(crate) struct Common {
     #[arg(long, help_heading = "How to read")]
     pub(crate) force: bool,
 
+    /// Map the image into memory instead of reading it; the program dies if the file gets shorter meanwhile
+    #[arg(long, help_heading = "How to read")]
+    pub(crate) mmap: bool,
+
     /// Print JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

@@ -10,6 +10,7 @@ mod digest;
 mod exit;
 mod extract;
 mod flags;
+mod map;
 mod out;
 mod parts;
 mod place;

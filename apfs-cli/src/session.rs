@@ -5,10 +5,11 @@ use std::sync::Arc;
 use apfs_core::apfs::{Container, ContainerOptions, Snapshot, View, Volume};
 use apfs_core::image::probe::Content;
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Class, Corrupt, Disk, Name, Observer, Xid};
+use apfs_core::{Class, Corrupt, Disk, Name, Observer, ReadAt, Xid};
 
 use crate::args::{ChecksumPolicy, Common};
 use crate::exit::{self, Failure, Outcome};
+use crate::map::MapDevice;
 
 /// An opened image and what of it was asked for.
 #[derive(Debug)]
@@ -66,7 +67,11 @@ impl Session {
     /// Opens the image of a command.
     pub(crate) fn open(common: &Common) -> Result<Session, Failure> {
         let name = common.image.display().to_string();
-        let device = FileDevice::open(&common.image).map_err(Failure::core(&name))?;
+        let device: Arc<dyn ReadAt> = if common.mmap {
+            Arc::new(MapDevice::open(&common.image).map_err(Failure::io(&name))?)
+        } else {
+            Arc::new(FileDevice::open(&common.image).map_err(Failure::core(&name))?)
+        };
         let options = ContainerOptions {
             checksums: common.checksums.into(),
             observer: Some(Arc::new(SayFindings { lenient: common.checksums == ChecksumPolicy::Report })),
@@ -74,7 +79,7 @@ impl Session {
             force: common.force,
             ..ContainerOptions::default()
         };
-        let disk = Disk::open(Arc::new(device), &options).map_err(Failure::core(&name))?;
+        let disk = Disk::open(device, &options).map_err(Failure::core(&name))?;
         Ok(Session { disk, options, common: common.clone() })
     }
 

@@ -74,3 +74,22 @@ fn snapshot() {
     assert_eq!(disk.apfs("ls", &["--snapshots", "/a"]).clean(), "V:\nb\nV at before:\nb\nd\n");
     assert_eq!(disk.apfs("find", &["--snapshot", "before", "--json"]).rows()[0]["snapshot"], "before");
 }
+
+/// A volume of many parts is listed once and in one order, whoever lists it and however the image is read.
+#[test]
+fn many_parts() {
+    let mut volume = volume("V");
+    for number in 0..1500 {
+        volume = volume.file(&format!("/a/file-{number:04}"), b"x");
+    }
+    let disk = Disk::of(&ImageBuilder::new().max_records_per_node(3).volume(volume).build());
+    let listed = disk.apfs("ls", &["-lR"]).clean();
+    assert_eq!(disk.apfs("ls", &["-lR"]).clean(), listed);
+    assert_eq!(disk.apfs("ls", &["-lR", "--mmap"]).clean(), listed);
+    let mut paths: Vec<_> = disk.apfs("ls", &["-R"]).clean().lines().map(str::to_owned).collect();
+    paths.sort();
+    let mut expected: Vec<_> = (0..1500).map(|number| format!("/a/file-{number:04}")).collect();
+    expected.extend(["/", "/a", "/a/b", "/a/b/c", "/a/d", "/l"].map(str::to_owned));
+    expected.sort();
+    assert_eq!(paths, expected);
+}

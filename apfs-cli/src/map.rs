@@ -1,0 +1,41 @@
+//! A file mapped into memory as a device: the only unsafe code of the program, used when asked for.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use apfs_core::{ReadAt, Result};
+use memmap2::Mmap;
+
+/// An image mapped into memory. Reading it copies nothing that is not needed.
+#[derive(Debug)]
+pub(crate) struct MapDevice {
+    map: Mmap,
+}
+
+impl MapDevice {
+    /// Maps a whole file.
+    #[allow(unsafe_code, reason = "mapping a file can't be checked by the compiler")]
+    pub(crate) fn open(path: &Path) -> io::Result<MapDevice> {
+        let file = File::open(path)?;
+        // SAFETY: the map is read-only and private to this process. Should another program shorten the file while it
+        // is mapped, this process is ended by the system: that is said in the help of `--mmap`, which is off by
+        // default. A file that changes under us gives other bytes, which the readers take as they take any bytes.
+        let map = unsafe { Mmap::map(&file) }?;
+        Ok(MapDevice { map })
+    }
+}
+
+impl ReadAt for MapDevice {
+    fn len(&self) -> u64 {
+        ReadAt::len(&self.map[..])
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        self.map[..].read_exact_at(offset, buf)
+    }
+
+    fn slice_at(&self, offset: u64, len: usize) -> Option<&[u8]> {
+        self.map[..].slice_at(offset, len)
+    }
+}
