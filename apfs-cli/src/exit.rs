@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display};
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use apfs_core::{Corrupt, Error};
@@ -94,10 +94,15 @@ impl Outcome {
 /// Set by [`note`].
 static NOTED: AtomicBool = AtomicBool::new(false);
 
-/// Says a finding that does not stop the work, from any thread; `is_problem` makes the exit status 1.
-pub(crate) fn note(finding: &Corrupt, is_problem: bool) {
-    NOTED.fetch_or(is_problem, Ordering::Relaxed);
-    eprintln!("apfs: noted: {finding}");
+/// Says a finding that does not stop the work, from any thread.
+pub(crate) fn note(finding: &Corrupt) {
+    NOTED.store(true, Ordering::Relaxed);
+    say(format_args!("apfs: noted: {finding}"));
+}
+
+/// Prints a line to standard error. That nobody reads it is no reason to stop.
+pub(crate) fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Turns the result of a command into the exit status.
@@ -109,7 +114,7 @@ pub(crate) fn finish(result: Result<Outcome, Failure>) -> ExitCode {
         }
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("apfs: {failure}");
+            say(format_args!("apfs: {failure}"));
             ExitCode::from(2)
         }
     }

@@ -18,9 +18,10 @@ impl MapDevice {
     #[allow(unsafe_code, reason = "mapping a file can't be checked by the compiler")]
     pub(crate) fn open(path: &Path) -> io::Result<MapDevice> {
         let file = File::open(path)?;
-        // SAFETY: the map is read-only and private to this process. Should another program shorten the file while it
-        // is mapped, this process is ended by the system: that is said in the help of `--mmap`, which is off by
-        // default. A file that changes under us gives other bytes, which the readers take as they take any bytes.
+        // SAFETY: the map is only read. Should another program shorten the file while it is mapped, the system ends
+        // this process: the help of `--mmap`, which is off by default, says so. That others may write to the file
+        // meanwhile is the part the compiler can't rule out: every byte is copied out before it is parsed, and readers
+        // take any bytes for hostile.
         let map = unsafe { Mmap::map(&file) }?;
         Ok(MapDevice { map })
     }

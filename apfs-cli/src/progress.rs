@@ -44,7 +44,7 @@ impl Progress {
 
     /// Prints to standard error without disturbing the line.
     pub(crate) fn say(&self, text: &str) {
-        self.line.suspend(|| eprintln!("{text}"));
+        self.line.suspend(|| crate::exit::say(text));
     }
 
     /// Takes the line away.

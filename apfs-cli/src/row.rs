@@ -100,7 +100,7 @@ impl<'a> Row<'a> {
         let sha256 = sha256.and_then(|hash| hash.map_err(&mut problem).ok());
         let extents = is_file.then(|| count_extents(target, stat));
         let extents = extents.and_then(|counts| counts.map_err(&mut problem).ok());
-        let xattrs = xattrs(context, stat, &progress).map_err(&mut problem).unwrap_or_default();
+        let xattrs = xattrs(context, stat, &progress, &mut problem);
         let ns = |time: Option<Timestamp>| time.map(|time| time.0);
         Row {
             part: target.part,
@@ -162,17 +162,19 @@ fn xattrs(
     context: &RowContext<'_>,
     stat: &Stat,
     progress: &Progress,
-) -> apfs_core::Result<BTreeMap<String, XattrRow>> {
+    problem: &mut dyn FnMut(apfs_core::Error),
+) -> BTreeMap<String, XattrRow> {
     let view = &context.target.view;
     let mut rows = BTreeMap::new();
-    for xattr in view.xattrs(stat.id)? {
+    for xattr in view.xattrs(stat.id).map_err(&mut *problem).unwrap_or_default() {
         let sha256 = if context.hash {
-            Some(digest::stream(view, stat, &StreamId::Xattr(xattr.name.clone()), xattr.size, progress)?)
+            let value = StreamId::Xattr(xattr.name.clone());
+            digest::stream(view, stat, &value, xattr.size, progress).map_err(&mut *problem).ok()
         } else {
             None
         };
         let row = XattrRow { size: xattr.size, sha256, flags: xattr.flags };
         rows.insert(lossy(xattr.name.as_bytes()).into_owned(), row);
     }
-    Ok(rows)
+    rows
 }

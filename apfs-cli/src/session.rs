@@ -5,9 +5,9 @@ use std::sync::Arc;
 use apfs_core::apfs::{Container, ContainerOptions, Snapshot, View, Volume};
 use apfs_core::image::probe::Content;
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Class, Corrupt, Disk, Name, Observer, ReadAt, Xid};
+use apfs_core::{Class, Corrupt, Disk, Error, Name, Observer, Partition, ReadAt, Xid};
 
-use crate::args::{ChecksumPolicy, Common};
+use crate::args::Common;
 use crate::exit::{self, Failure, Outcome};
 use crate::map::MapDevice;
 
@@ -50,16 +50,13 @@ impl Target {
     }
 }
 
-/// Says findings that do not stop the work.
+/// Says findings that do not stop the work: what is shown may be wrong or lack something.
 #[derive(Debug)]
-struct SayFindings {
-    /// Checksums that do not match are passed over: what is shown may be wrong.
-    lenient: bool,
-}
+struct SayFindings;
 
 impl Observer for SayFindings {
     fn finding(&self, finding: &Corrupt) {
-        exit::note(finding, self.lenient);
+        exit::note(finding);
     }
 }
 
@@ -74,7 +71,7 @@ impl Session {
         };
         let options = ContainerOptions {
             checksums: common.checksums.into(),
-            observer: Some(Arc::new(SayFindings { lenient: common.checksums == ChecksumPolicy::Report })),
+            observer: Some(Arc::new(SayFindings)),
             checkpoint: common.checkpoint.map(Xid),
             force: common.force,
             ..ContainerOptions::default()
@@ -124,9 +121,8 @@ impl Session {
                 continue;
             }
             if !apfs.contains(&part) && wanted.is_none() {
-                if partition.content == Content::HfsPlus {
-                    outcome
-                        .problem(format!("partition {part}: HFS+ volume left out, this version reads APFS"));
+                if let Some(what) = left_out(partition) {
+                    outcome.problem(format!("partition {part}: {what} left out, this version reads APFS"));
                 }
                 continue;
             }
@@ -205,8 +201,11 @@ impl Session {
                 }
             };
             if let Some(wanted) = &self.common.snapshot {
-                let view = volume.snapshot(wanted).and_then(|snapshot| volume.view_at(&snapshot));
-                take(view, &format!("volume {name}"));
+                match volume.snapshot(wanted).and_then(|snapshot| volume.view_at(&snapshot)) {
+                    // Said only if no volume has it.
+                    Err(Error::NotFound(_)) => {}
+                    view => take(view, &format!("volume {name}")),
+                }
                 continue;
             }
             take(volume.view(), &format!("volume {name}"));
@@ -222,6 +221,12 @@ impl Session {
                 Err(error) => outcome.problem(format!("volume {name}: snapshots: {error}")),
             }
         }
+        if let (Some(wanted), true) = (&self.common.snapshot, targets.is_empty()) {
+            let image = self.common.image.display();
+            return Err(Failure::Usage(format!(
+                "{image}: no snapshot {wanted}; see `apfs snapshots {image}`"
+            )));
+        }
         if targets.is_empty() {
             return Err(Failure::Usage(format!(
                 "{}: no volume could be opened",
@@ -229,6 +234,15 @@ impl Session {
             )));
         }
         Ok(targets)
+    }
+}
+
+/// What of Apple's a partition holds that is not read. Others, such as EFI, hold nothing that was asked for.
+fn left_out(partition: &Partition) -> Option<&'static str> {
+    match partition.content {
+        Content::HfsPlus => Some("HFS+ volume"),
+        Content::Other(what @ ("HFS volume" | "CoreStorage volume"), _) => Some(what),
+        _ => Some(partition.type_name).filter(|name| name.starts_with("Apple_")),
     }
 }
 

@@ -88,6 +88,9 @@ impl Disk {
     /// `Unsupported` for a known format that this version does not read, `NotFound` if nothing is recognised.
     pub fn open(device: Arc<dyn ReadAt>, options: &ContainerOptions) -> Result<Disk> {
         let whole = probe(&*device)?;
+        if let Content::Image(what, hint) = whole {
+            return Err(Error::unsupported(what, hint));
+        }
         // A bare container fills its device; a table may still stand in what looks like nothing or a boot sector.
         let gpt = if whole == Content::Apfs { None } else { Gpt::read(&*device, &options.limits)? };
         if let Some(gpt) = gpt {
@@ -201,7 +204,7 @@ impl Disk {
             Content::Apfs => Container::open(device, options),
             Content::Unknown if is_apfs_type => Container::open(device, options),
             Content::HfsPlus => Err(Error::unsupported("HFS+ volume", "this version reads APFS")),
-            Content::Other(what, hint) => Err(Error::unsupported(what, hint)),
+            Content::Image(what, hint) | Content::Other(what, hint) => Err(Error::unsupported(what, hint)),
             Content::Unknown => Err(Error::not_found(alloc::format!("APFS container in partition {index}"))),
         }
     }

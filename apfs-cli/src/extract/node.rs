@@ -30,7 +30,7 @@ impl Tree<'_> {
         buffer: &mut Vec<u8>,
     ) -> Result<Option<Vec<u8>>, Stop> {
         let attrs = Attrs::of(stat, self.options);
-        let wanted = xattrs::wanted(self.view, stat)?;
+        let wanted = self.wanted_xattrs(stat, &dir.shown_of(name));
         // Attributes can be set on files that may be written to only, whatever else the open file allows.
         let mode_at_once = wanted.is_empty() && !self.options.preserve_special;
         let mode = if mode_at_once { attrs.mode() } else { Mode::RUSR | Mode::WUSR };
@@ -143,12 +143,20 @@ impl Tree<'_> {
         }
         attrs.give_times_at(dir, host_name)?;
         // Linux has no attributes of users on anything but files and directories.
-        let rest = xattrs::wanted(self.view, stat)?;
+        let rest = self.wanted_xattrs(stat, &dir.shown_of(name));
         if rest.is_empty() {
             Ok(())
         } else {
             self.apple_double(dir, host_name, stat, &rest, &dir.shown_of(name))
         }
+    }
+
+    /// The attributes that a copy should have; that they can't be read is said, and the rest is kept.
+    pub(super) fn wanted_xattrs(&self, stat: &Stat, shown: &[u8]) -> Vec<XattrInfo> {
+        xattrs::wanted(self.view, stat).unwrap_or_else(|error| {
+            self.report.problem(shown, format_args!("extended attributes: {error}"));
+            Vec::new()
+        })
     }
 
     /// Sets attributes of an open file; gives those that do not fit.
@@ -200,8 +208,9 @@ impl Tree<'_> {
             self.report.left_out(shown, format_args!("attribute {refused}: its name is too long"));
         }
         let name = [b"._", beside].concat();
-        let new =
-            dir.make(&name, |name| rustix::fs::openat(dir, name, NEW_FILE, Mode::from_bits_truncate(0o644)))?;
+        // No more people may read it than the file whose attributes it holds.
+        let readable = Mode::from_bits_truncate(u32::from(stat.mode) & 0o666);
+        let new = dir.make(&name, |name| rustix::fs::openat(dir, name, NEW_FILE, readable))?;
         let mut file = std::fs::File::from(new.what);
         let written = double.write::<Stop>(self.view, stat, &mut |bytes| {
             std::io::Write::write_all(&mut file, bytes).map_err(|error| {

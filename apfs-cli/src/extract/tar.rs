@@ -365,7 +365,11 @@ impl<'a, W: Write> TarTree<'a, W> {
     /// Puts attributes into records of the next entry; gives those that do not fit.
     fn xattrs(&mut self, stat: &Stat, shown: &[u8]) -> Result<Vec<XattrInfo>, Stop> {
         let mut rest = Vec::new();
-        for xattr in xattrs::wanted(self.view, stat)? {
+        let wanted = xattrs::wanted(self.view, stat).unwrap_or_else(|error| {
+            self.report.problem(shown, format_args!("extended attributes: {error}"));
+            Vec::new()
+        });
+        for xattr in wanted {
             let name = xattr.name.as_bytes();
             let fits = xattr.size <= MAX_VALUE && xattr.name.to_str().is_some() && !name.contains(&b'=');
             if !fits {
@@ -406,7 +410,7 @@ impl<'a, W: Write> TarTree<'a, W> {
         let base = path.rsplit(|byte| *byte == b'/').next().unwrap_or(&[]);
         let path = self.free_path(&[b"._", base].concat(), shown);
         let header = self.header(EntryType::Regular, stat, &path);
-        self.archive.begin(&Entry { mode: 0o644, size: double.len(), ..header })?;
+        self.archive.begin(&Entry { mode: header.mode & 0o666, size: double.len(), ..header })?;
         let mut written = 0u64;
         let done = double.write::<Stop>(self.view, stat, &mut |bytes| {
             written = written.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));

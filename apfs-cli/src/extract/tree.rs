@@ -15,9 +15,9 @@ use super::Options;
 use super::attrs::Attrs;
 use super::host::{HostDir, open_beneath};
 use super::links::Links;
+use super::name;
 use super::queue::Queue;
 use super::report::{Report, lock};
-use super::{name, xattrs};
 use crate::exit::Failure;
 
 /// Entries of a directory read at a time.
@@ -295,13 +295,7 @@ impl<'a> Tree<'a> {
 
     /// Attributes of a directory; what does not fit goes beside it.
     fn dir_xattrs(&self, host: &HostDir, stat: &Stat) -> Result<(), Stop> {
-        let wanted = match xattrs::wanted(self.view, stat) {
-            Ok(wanted) => wanted,
-            Err(error) => {
-                self.report.problem(&host.shown, format_args!("extended attributes: {error}"));
-                return Ok(());
-            }
-        };
+        let wanted = self.wanted_xattrs(stat, &host.shown);
         let rest = self.xattrs(host, &wanted, stat, &host.shown);
         if rest.is_empty() {
             return Ok(());

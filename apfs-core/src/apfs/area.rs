@@ -95,20 +95,22 @@ fn scattered(store: &Arc<Store>, tree: Oid, blocks: u64) -> Result<Vec<BlockRang
         let (Some(logical), Some(run)) = (logical, run) else {
             return Err(Error::damage(Damage::Bounds, record.place("prange_t", "")));
         };
-        let run = BlockRange { start: Paddr(run.pr_start_paddr.get()), count: run.pr_block_count.get() };
+        // The last run may be longer than the area; what it says beyond that does not count.
+        let count = run.pr_block_count.get().min(blocks.saturating_sub(covered));
+        let run = BlockRange { start: Paddr(run.pr_start_paddr.get()), count };
         if logical != covered || run.count == 0 || runs.len() >= MAX_RUNS {
             let finding = Corrupt::new(Damage::Range, record.place("prange_t", "pr_start_paddr"));
             return Err(finding.expected(covered).found(logical).into());
         }
         covered = covered.saturating_add(run.count);
         runs.push(run);
+        if covered == blocks {
+            return Ok(runs);
+        }
         cursor.advance(&tree)?;
     }
-    if covered < blocks {
-        let place = Place::new("nx_superblock_t", "nx_xp_desc_blocks");
-        return Err(Corrupt::new(Damage::Missing, place).expected(blocks).found(covered).into());
-    }
-    Ok(runs)
+    let place = Place::new("nx_superblock_t", "nx_xp_desc_blocks");
+    Err(Corrupt::new(Damage::Missing, place).expected(blocks).found(covered).into())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::area::Area;
 use super::btree::{Location, Resolve};
@@ -19,6 +20,9 @@ use crate::base::bytes::{get, len64, pod_rest, to_usize, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{Oid, Paddr, Xid};
+
+/// How many checkpoints with as large ephemeral objects as the limit allows are tried.
+const CHECKPOINTS_AT_THE_LIMIT: u64 = 4;
 
 /// Bytes that are read in one piece.
 const READ_BYTES: usize = 4 << 20;
@@ -87,6 +91,8 @@ pub(crate) struct Ring {
     store: Arc<Store>,
     descriptors: Area,
     data: Result<Area>,
+    /// Bytes of ephemeral objects checked so far, of all checkpoints tried.
+    checked_bytes: Cell<u64>,
     /// What was read of the descriptor ring: first blocks and bytes of its runs.
     read: Vec<(Paddr, Vec<u8>)>,
     pub(crate) candidates: Vec<Superblock>,
@@ -99,15 +105,16 @@ impl Ring {
         let raw = start.raw();
         let descriptors =
             Area::open(&store, raw.nx_xp_desc_blocks.get(), raw.nx_xp_desc_base.get(), "nx_xp_desc_base")?;
-        let limit = u64::from(store.limits().descriptor_blocks);
-        if descriptors.blocks() > limit {
-            let found = descriptors.blocks();
+        let limit = store.limits().descriptor_bytes;
+        let found = descriptors.blocks().saturating_mul(store.block_size().bytes());
+        if found > limit {
             return Err(Error::limit("blocks of the checkpoint descriptor area", limit, found));
         }
         let data =
             Area::open(&store, raw.nx_xp_data_blocks.get(), raw.nx_xp_data_base.get(), "nx_xp_data_base");
         let (read, candidates, rejected) = (Vec::new(), Vec::new(), Vec::new());
-        let mut ring = Ring { store, descriptors, data, read, candidates, rejected };
+        let mut ring =
+            Ring { store, descriptors, data, checked_bytes: Cell::new(0), read, candidates, rejected };
         ring.collect(start);
         Ok(ring)
     }
@@ -311,6 +318,12 @@ impl Ring {
             let finding = Corrupt::new(Damage::Range, superblock.place("nx_xp_data_blocks"));
             return Err(finding.expected(alloc::format!("at least {total} bytes")).found(ring).into());
         }
+        let limit = u64::from(self.store.limits().ephemeral_bytes);
+        let read = self.checked_bytes.get().saturating_add(total);
+        if total > limit || read > limit.saturating_mul(CHECKPOINTS_AT_THE_LIMIT) {
+            return Err(Error::limit("size of ephemeral objects", limit, total));
+        }
+        self.checked_bytes.set(read);
         let mut group: Vec<&EphemeralMapping> = Vec::new();
         let mut group_bytes = 0usize;
         for mapping in mappings {
@@ -472,6 +485,7 @@ pub(crate) fn first_superblock(
         }
         let offset = len64(index).saturating_mul(4096);
         if let Ok(found) = superblock_at(read, offset, 4096, verify)
+            && found.is_in_its_ring()
             && best.as_ref().is_none_or(|best| best.xid() < found.xid())
         {
             best = Some(found);

@@ -100,10 +100,21 @@ impl Container {
             &|bytes, superblock| policy(superblock).checksum(bytes, superblock.place("o_cksum")),
         )?;
         start.check_features(force)?;
-        let store = Arc::new(policy(&start));
+        let mut store = Arc::new(policy(&start));
         let mut ring = Ring::read(store.clone(), &start)?;
+        // Block 0 can be older than the ring: a container that has grown since is as large as its checkpoints say.
+        let largest = ring.candidates.iter().max_by_key(|candidate| candidate.block_count());
+        if let Some(largest) = largest.filter(|largest| largest.block_count() > start.block_count()) {
+            store = Arc::new(policy(largest));
+            ring = Ring::read(store.clone(), &start)?;
+        }
         ring.rejected.extend(skipped);
-        let (checkpoint, omap) = ring.choose(checkpoint)?;
+        let (checkpoint, mut omap) = ring.choose(checkpoint)?;
+        let superblock = checkpoint.superblock();
+        if superblock.block_count() != store.block_count() {
+            store = Arc::new(policy(superblock));
+            omap = Omap::open(store.clone(), Oid(superblock.raw().nx_omap_oid.get()), superblock.xid())?;
+        }
         checkpoint.superblock().check_features(force)?;
         let rejected = core::mem::take(&mut ring.rejected);
         let checkpoints = core::mem::take(&mut ring.candidates);

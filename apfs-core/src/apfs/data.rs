@@ -12,6 +12,9 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::{BlockRange, Oid, Paddr};
 use crate::fs::types::{ExtentKind, ExtentRun};
 
+/// Bytes that even the smallest device counts as when the size of sparse streams is limited.
+const LEAST_PRESENT: u64 = 16 << 20;
+
 /// A data stream: its id and how long it says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stream {
@@ -228,7 +231,9 @@ impl View {
     fn check_size(&self, stream: &Stream) -> Result<()> {
         let store = self.store();
         let container = store.block_count().saturating_mul(store.block_size().bytes());
-        let limit = container.saturating_mul(store.limits().sparse_factor);
+        // Nothing is known of the container's size but what it says itself; the device is a fact.
+        let present = container.min(store.device_len()).max(LEAST_PRESENT);
+        let limit = present.saturating_mul(store.limits().sparse_factor);
         if stream.size > limit {
             return Err(Error::limit("size of a sparse stream", limit, stream.size));
         }

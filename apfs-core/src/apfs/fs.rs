@@ -284,7 +284,21 @@ impl View {
         Ok(found)
     }
 
-    pub(crate) fn lookup_hashed(&self, dir: FileId, name: &[u8]) -> Result<Option<DirEntry>> {
+    /// The entry of exactly these bytes, at the cost of one search whatever the directory holds.
+    pub(crate) fn exact_entry(&self, dir: FileId, name: &[u8]) -> Result<Option<DirEntry>> {
+        let mut key = if self.name_rule().is_hashed() {
+            key::hashed_dir(dir.0, self.name_rule().hash(name)).to_vec()
+        } else {
+            [&key::first(dir.0, RecordType::DirRec)[..], &[0; 2]].concat()
+        };
+        // Lengths in keys do not order, so none is needed here.
+        key.extend_from_slice(name);
+        key.push(0);
+        let record = self.tree().get(&key)?;
+        record.map(|record| self.dir_entry(dir, &record)).transpose()
+    }
+
+    fn lookup_hashed(&self, dir: FileId, name: &[u8]) -> Result<Option<DirEntry>> {
         let hash = self.name_rule().hash(name);
         let mut cursor = Cursor::new();
         cursor.seek(self.tree(), &key::hashed_dir(dir.0, hash))?;

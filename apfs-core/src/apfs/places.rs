@@ -122,12 +122,7 @@ impl<'v> Places<'v> {
     fn look_up(&mut self, dir: u64) {
         let Ok(links) = self.view.links(FileId(dir)) else { return };
         for (parent, name) in links {
-            // By the stored hash alone: a search among all entries, for each directory, would be endless.
-            let entry = if self.view.name_rule().is_hashed() {
-                self.view.lookup_hashed(parent, name.as_bytes()).ok().flatten()
-            } else {
-                self.view.lookup(parent, name.as_bytes()).ok()
-            };
+            let entry = self.view.exact_entry(parent, name.as_bytes()).ok().flatten();
             if entry.is_some_and(|entry| entry.id.0 == dir && entry.kind == Kind::Dir && entry.name == name) {
                 let place = Dir { parent: parent.0, name: name.as_bytes().into(), reach: Reach::NotYetKnown };
                 self.dirs.insert(dir, place);

@@ -89,10 +89,11 @@ impl Snapshot {
 }
 
 impl Volume {
-    /// Its snapshots, oldest first; also of a locked volume, then without their ids.
+    /// Its snapshots, oldest first; also of a locked volume, then without their ids. Records that are damaged are
+    /// left out and told to the [`Observer`](crate::Observer).
     ///
     /// # Errors
-    /// Damage or I/O, and more than [`Limits::snapshots`](crate::Limits::snapshots).
+    /// Damage of a root, I/O, and more than [`Limits::snapshots`](crate::Limits::snapshots).
     pub fn snapshots(&self) -> Result<Vec<Snapshot>> {
         self.snapshots_with(&*self.omap()?)
     }
@@ -119,9 +120,12 @@ impl Volume {
         let limit = container.limits().snapshots;
         let mut snapshots = Vec::new();
         let mut cursor = Cursor::new();
-        cursor.seek(&tree, &[0; 8])?;
+        if self.or_report(cursor.seek(&tree, &[0; 8]))?.is_none() {
+            while self.or_report(cursor.advance(&tree))?.is_none() {}
+        }
         while let Some(record) = cursor.record() {
-            if let Some(mut snapshot) = Snapshot::parse(&record)? {
+            let parsed = self.or_report(Snapshot::parse(&record))?;
+            if let Some(mut snapshot) = parsed.flatten() {
                 if snapshots.len() >= limit {
                     let limit = len64(limit);
                     return Err(Error::limit("snapshots", limit, limit.saturating_add(1)));
@@ -131,9 +135,21 @@ impl Volume {
                 snapshot.uuid = self.snapshot_uuid(omap, snapshot.xid);
                 snapshots.push(snapshot);
             }
-            cursor.advance(&tree)?;
+            while self.or_report(cursor.advance(&tree))?.is_none() {}
         }
         Ok(snapshots)
+    }
+
+    /// Damage costs only the snapshot that it is about: it is told to the observer.
+    fn or_report<T>(&self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::Corrupt(finding)) => {
+                self.container().store().report(&finding);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The id of a snapshot; it stands in an object of its own, of which every snapshot has a version.

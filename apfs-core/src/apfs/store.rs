@@ -51,6 +51,11 @@ impl Store {
         self.block_count
     }
 
+    /// Bytes of the device, which can be more or less than the container says it has.
+    pub(crate) fn device_len(&self) -> u64 {
+        self.device.len()
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }

@@ -1,7 +1,7 @@
 //! The container superblock as a checked value (sheet apfs-01, section 5).
 
 use super::object::{Expect, Header, XidRule, too_short};
-use super::raw::container::{NX_MAGIC, NxIncompat, NxSuperblock};
+use super::raw::container::{NX_MAGIC, NX_XP_FRAGMENTED, NxIncompat, NxSuperblock};
 use super::raw::object::{OBJ_EPHEMERAL, OBJECT_TYPE_NX_SUPERBLOCK};
 use crate::base::bytes::{get, pod};
 use crate::base::damage::{Corrupt, Damage, Place};
@@ -83,6 +83,14 @@ impl Superblock {
                 Err(Error::unsupported(what, "forcing may give wrong answers"))
             }
         }
+    }
+
+    /// True if the superblock lies where its own container keeps superblocks: one of a container inside a file of
+    /// this one does not.
+    pub(crate) fn is_in_its_ring(&self) -> bool {
+        let (len, base) = (self.raw.nx_xp_desc_blocks.get(), self.raw.nx_xp_desc_base.get());
+        let scattered = len & NX_XP_FRAGMENTED != 0;
+        scattered || self.block.0.checked_sub(base).is_some_and(|index| index < u64::from(len))
     }
 
     /// All fields as stored.

@@ -6,13 +6,14 @@
 pub struct Limits {
     /// Bytes that cached blocks of one container may take. Default 16 MiB.
     pub cache_bytes: usize,
-    /// Blocks of the checkpoint descriptor area that are read. Default 4,096; Apple's have up to 280.
-    pub descriptor_blocks: u32,
-    /// Bytes of one ephemeral object. Default 256 MiB.
+    /// Bytes of the checkpoint descriptor area. Default 64 MiB; Apple's has up to 280 blocks.
+    pub descriptor_bytes: u64,
+    /// Bytes of the ephemeral objects of one checkpoint together. Default 256 MiB.
     pub ephemeral_bytes: u32,
     /// Bytes of one extended attribute that is returned whole. Default 64 MiB.
     pub xattr_bytes: u64,
-    /// How many times the size of its container a sparse stream may be. Default 1024: reading holes takes time.
+    /// How many times the size of its container, or of the device if that is shorter, a sparse stream may be.
+    /// Default 1024: reading holes takes time.
     pub sparse_factor: u64,
     /// Symbolic links followed in one path. Default 32, as macOS.
     pub symlinks: u32,
@@ -28,7 +29,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             cache_bytes: 16 << 20,
-            descriptor_blocks: 4096,
+            descriptor_bytes: 64 << 20,
             ephemeral_bytes: 256 << 20,
             xattr_bytes: 64 << 20,
             sparse_factor: 1024,

@@ -12,6 +12,8 @@ pub enum Content {
     Apfs,
     /// An HFS+ or HFSX volume.
     HfsPlus,
+    /// A disk image in a format of its own: what, and advice.
+    Image(&'static str, &'static str),
     /// Something else that can be named: what, and advice.
     Other(&'static str, &'static str),
     /// Nothing known.
@@ -30,36 +32,42 @@ const END: u64 = 512;
 pub fn probe(device: &dyn ReadAt) -> Result<Content> {
     let mut start = zeroed(to_usize(device.len().min(START))?)?;
     device.read_exact_at(0, &mut start)?;
-    if get(&start, 32, 4) == Some(b"NXSB") {
-        return Ok(Content::Apfs);
-    }
     let mut end = zeroed(to_usize(device.len().min(END))?)?;
     device.read_exact_at(device.len().saturating_sub(END), &mut end)?;
     let later = "this version reads raw disks and partitions; convert it to a raw image first";
-    let at_start: [(usize, &[u8], Content); 16] = [
-        (0, b"encrcdsa", Content::Other("encrypted disk image", later)),
-        (0, b"sprs", Content::Other("sparse image", later)),
-        (0, b"shdw", Content::Other("ASIF sparse image", later)),
-        (0, b"AEA1", Content::Other("Apple Encrypted Archive", "decrypt it with its key first")),
-        (0, b"EVF\x09\x0D\x0A\xFF\x00", Content::Other("EWF (E01) image", later)),
-        (0, b"QFI\xFB", Content::Other("QCOW image", later)),
-        (0, b"KDMV", Content::Other("VMDK image", later)),
-        (0, b"vhdxfile", Content::Other("VHDX image", later)),
-        (0, b"\x1F\x8B", Content::Other("gzip file", "uncompress it first")),
-        (0, b"\x28\xB5\x2F\xFD", Content::Other("zstd file", "uncompress it first")),
-        (0, b"PK\x03\x04", Content::Other("zip file", "unpack it first")),
+    let at_start: [(usize, &[u8], Content); 18] = [
+        (0, b"encrcdsa", Content::Image("encrypted disk image", later)),
+        (0, b"sprs", Content::Image("sparse image", later)),
+        (0, b"shdw", Content::Image("ASIF sparse image", later)),
+        (0, b"AEA1", Content::Image("Apple Encrypted Archive", "decrypt it with its key first")),
+        (0, b"EVF\x09\x0D\x0A\xFF\x00", Content::Image("EWF (E01) image", later)),
+        (0, b"QFI\xFB", Content::Image("QCOW image", later)),
+        (0, b"KDMV", Content::Image("VMDK image", later)),
+        (0, b"vhdxfile", Content::Image("VHDX image", later)),
+        (0, b"\x1F\x8B", Content::Image("gzip file", "uncompress it first")),
+        (0, b"\x28\xB5\x2F\xFD", Content::Image("zstd file", "uncompress it first")),
+        (0, b"PK\x03\x04", Content::Image("zip file", "unpack it first")),
         (88, b"CS", Content::Other("CoreStorage volume", "this version does not read it")),
         (1024, b"H+", Content::HfsPlus),
         (1024, b"HX", Content::HfsPlus),
         (1024, b"BD", Content::Other("HFS volume", "this version does not read it")),
         (3, b"NTFS    ", Content::Other("NTFS volume", "this is no Apple file system")),
+        (512, b"PM\0\0", Content::Other("disk with an Apple partition map", "this version reads GPT disks")),
+        (
+            510,
+            b"\x55\xAA",
+            Content::Other("disk with a boot sector and no GPT", "this version reads GPT disks"),
+        ),
     ];
-    let at_end: [(&[u8], Content); 1] = [(b"koly", Content::Other("UDIF disk image (DMG)", later))];
-    if let Some((_, content)) = at_end.into_iter().find(|(magic, _)| end.starts_with(magic)) {
-        return Ok(content);
+    // Trailers first: what stands before them may look like a raw disk.
+    if end.starts_with(b"koly") {
+        return Ok(Content::Image("UDIF disk image (DMG)", later));
     }
     if end.ends_with(b"cdsaencr") {
-        return Ok(Content::Other("encrypted disk image", later));
+        return Ok(Content::Image("encrypted disk image", later));
+    }
+    if get(&start, 32, 4) == Some(b"NXSB") {
+        return Ok(Content::Apfs);
     }
     let found = at_start
         .into_iter()

@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 /// Shows stored bytes as text: valid UTF-8 as it is, everything that could deceive a reader escaped.
 ///
 /// Control characters, bidirectional marks and the backslash become `\u{..}` or `\\`, bytes that are not UTF-8
-/// become `\xNN`: two different names never look the same, and no name moves the cursor.
+/// become `\xNN`: what is printed tells the stored bytes, and no name moves the cursor.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a [u8]);
 
@@ -36,7 +36,7 @@ impl fmt::Display for Escaped<'_> {
 /// Characters that change the order or look of the text around them, or can't be seen at all.
 fn is_invisible(c: char) -> bool {
     matches!(c,
-        '\u{61C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
         | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
 }
 

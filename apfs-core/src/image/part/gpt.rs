@@ -98,14 +98,8 @@ impl Gpt {
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
-        for sector_size in SECTOR_SIZES {
-            let Some(last) = device.len().checked_div(sector_size).and_then(|count| count.checked_sub(1))
-            else {
-                continue;
-            };
-            if let Ok(Some(mut gpt)) =
-                Gpt::read_header(device, last.saturating_mul(sector_size), sector_size, limits)
-            {
+        for (sector_size, at) in Gpt::backups(device) {
+            if let Ok(Some(mut gpt)) = Gpt::read_header(device, at, sector_size, limits) {
                 if let (Some(unsound), Some(_)) = (&unsound, gpt.array_damage()) {
                     return Ok(Some(unsound.clone()));
                 }
@@ -119,6 +113,18 @@ impl Gpt {
             (Some(gpt), _) => Ok(Some(gpt)),
             (None, failed) => failed.map_or(Ok(None), Err),
         }
+    }
+
+    /// Where the other copy of a table may be, by sector size: where the first header says, however damaged it is,
+    /// and at the end of the device. They differ on an image that is longer than its disk was.
+    fn backups(device: &dyn ReadAt) -> impl Iterator<Item = (u64, u64)> {
+        SECTOR_SIZES.into_iter().flat_map(move |sector| {
+            let mut bytes = [0; size_of::<RawHeader>()];
+            let first = device.read_exact_at(sector, &mut bytes).ok().and_then(|()| pod::<RawHeader>(&bytes));
+            let told = first.filter(|raw| raw.signature == *b"EFI PART").map(|raw| raw.alternate_lba.get());
+            let last = device.len().checked_div(sector).and_then(|count| count.checked_sub(1));
+            [told, last].into_iter().flatten().filter_map(move |lba| Some((sector, lba.checked_mul(sector)?)))
+        })
     }
 
     /// The finding that the entries are not those that the header was made for.
