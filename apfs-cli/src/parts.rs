@@ -21,7 +21,7 @@ use crate::session::Target;
 /// Nodes of a volume's tree in one part: some ten thousand files.
 const NODES_PER_PART: u64 = 256;
 /// Most parts, whatever the tree says of itself.
-const MOST_PARTS: usize = 4096;
+const MOST_PARTS: usize = 1024;
 
 /// Appends the lines of one file: its path, its metadata.
 pub(crate) type Lines<'a> = dyn Fn(&mut Out, &[u8], &Stat, &mut Outcome) -> Result<(), Failure> + Sync + 'a;

@@ -64,7 +64,7 @@ impl From<&Partition> for apfs_partition {
         let (content, text) = match partition.content {
             Content::Apfs => (apfs_content::Apfs, ""),
             Content::HfsPlus => (apfs_content::HfsPlus, ""),
-            Content::Other(what, _) => (apfs_content::Other, what),
+            Content::Image(what, _) | Content::Other(what, _) => (apfs_content::Other, what),
             _ => (apfs_content::Unknown, ""),
         };
         apfs_partition {

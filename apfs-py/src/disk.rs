@@ -106,7 +106,7 @@ impl DiskHandle {
                 content: match partition.content {
                     Content::Apfs => "APFS",
                     Content::HfsPlus => "HFS+",
-                    Content::Other(what, _) => what,
+                    Content::Image(what, _) | Content::Other(what, _) => what,
                     _ => "",
                 },
             })

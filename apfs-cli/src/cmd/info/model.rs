@@ -188,7 +188,7 @@ fn content_word(content: Content) -> &'static str {
     match content {
         Content::Apfs => "apfs",
         Content::HfsPlus => "hfsplus",
-        Content::Other(what, _) => what,
+        Content::Image(what, _) | Content::Other(what, _) => what,
         _ => "unknown",
     }
 }
