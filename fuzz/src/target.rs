@@ -27,7 +27,7 @@ pub const TARGETS: [(&str, fn(&[u8])); 5] =
 pub fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.cache_bytes = 256 << 10;
-    limits.descriptor_blocks = 2048;
+    limits.descriptor_bytes = 4 << 20;
     limits.ephemeral_bytes = 4 << 20;
     limits.xattr_bytes = 1 << 20;
     limits.directory_depth = 64;
