@@ -7,7 +7,7 @@ use apfs_tests::corpus::{self, Entries};
 use serde_json::{Map, Value, json};
 
 /// `\xNN` in a listing stands for a byte.
-fn unescaped(text: &str) -> String {
+pub(crate) fn unescaped(text: &str) -> String {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let [first, after @ ..] = rest {
         let hex = after.strip_prefix(b"x").and_then(|hex| hex.get(..2));
@@ -26,7 +26,7 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn kind(letter: &str) -> &'static str {
+pub(crate) fn kind(letter: &str) -> &'static str {
     match letter {
         "f" => "file",
         "d" => "dir",

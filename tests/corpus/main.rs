@@ -12,3 +12,4 @@
 
 mod images;
 mod lab;
+mod large;

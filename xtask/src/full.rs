@@ -3,6 +3,9 @@
 use crate::lab;
 use crate::run::{Failed, cargo, command, run, target};
 
+/// How long fresh mutated images are tried.
+const HUNT_MINUTES: &str = "10";
+
 /// Large images against the kernel's own listing and other readers, and every bit of the metadata flipped.
 pub(crate) fn full() -> Result<(), Failed> {
     run(cargo(&["build", "--release", "-p", "apfs-cli"]))?;
@@ -25,17 +28,12 @@ pub(crate) fn full() -> Result<(), Failed> {
         cargo(&["test", "--release", "-p", "apfs-tests", "--test", "damage", "flips", "--", "--nocapture"]);
     flips.env("APFS_FLIPS", "exhaustive");
     run(flips)?;
-    let mut fuzz = cargo(&[
-        "test",
-        "--release",
-        "--no-default-features",
-        "--manifest-path",
-        "fuzz/Cargo.toml",
-        "--",
-        "--nocapture",
-    ]);
-    fuzz.env("CARGO_TARGET_DIR", target().join("fuzz")).env("APFS_SMOKE_SECONDS", "600");
-    run(fuzz)?;
+    let mut hunt =
+        cargo(&["run", "--release", "--no-default-features", "--manifest-path", "fuzz/Cargo.toml"]);
+    let findings = target().join("fuzz/findings");
+    hunt.args(["--example", "hunt", "--", HUNT_MINUTES, "1"]).arg(findings);
+    hunt.env("CARGO_TARGET_DIR", target().join("fuzz"));
+    run(hunt)?;
     let mut peers = cargo(&["bench", "-p", "apfs-benches", "--bench", "peers"]);
     peers.env("APFS_LAB_IMAGES", &images).env("APFS_BIN", &program);
     run(peers)?;
