@@ -74,6 +74,9 @@ fn main() {
     for (kind, count) in &kinds {
         println!("{count:>8} {kind}");
     }
+    if !kinds.is_empty() {
+        std::process::exit(1);
+    }
 }
 
 /// Runs one input. Gives the kind of finding, the time and the memory.
