@@ -133,3 +133,15 @@ fn help_pages_completions() {
     }
     assert!(Run::of(apfs().arg("man")).clean().contains(".TH apfs 1"));
 }
+
+/// Standard error that takes nothing changes neither the work nor the exit status.
+#[test]
+#[cfg(target_os = "linux")]
+fn nobody_reads_the_problems() {
+    let disk = Disk::of(&ImageBuilder::new().volume(VolumeBuilder::new("V").file("/x", b"x")).build());
+    for (path, code) in [("/none", 2), ("/x", 0)] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let status = apfs().arg("ls").arg(disk.path()).arg(path).stderr(full).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{path}");
+    }
+}
