@@ -40,6 +40,8 @@ extern crate std;
 
 pub mod apfs;
 pub mod base;
+pub mod codec;
+pub mod crypto;
 pub mod decmpfs;
 pub mod fs;
 pub mod image;
@@ -49,10 +51,11 @@ pub mod sum;
 pub mod text;
 
 pub use base::damage::{Corrupt, Damage, Place};
-pub use base::error::{Class, Error, Result};
+pub use base::error::{Class, Error, LockReason, Locked, Result};
 pub use base::ids::{BlockSize, FileId, Oid, Paddr, Uuid, Xid};
 pub use base::limits::Limits;
 pub use base::report::{Checksums, Observer};
+pub use base::secret::Secret;
 pub use base::time::Timestamp;
 pub use fs::file::File;
 pub use fs::path::FsExt;
@@ -61,7 +64,9 @@ pub use fs::types::{
 };
 pub use fs::view::Fs;
 pub use fs::walk::{Walk, WalkEntry, WalkError};
-pub use io::read_at::ReadAt;
+pub use image::format::Format;
+pub use image::layers::Layer;
+pub use io::read_at::{ReadAt, Run};
 pub use open::{Disk, Partition, Scheme};
 
 /// The example of README.md compiles.

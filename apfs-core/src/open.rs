@@ -9,6 +9,8 @@ use crate::apfs::{Container, ContainerOptions, Volume};
 use crate::base::damage::Corrupt;
 use crate::base::error::{Error, Result};
 use crate::base::ids::Uuid;
+use crate::image::format::Format;
+use crate::image::layers::{Layer, Unwrapped, unwrap};
 use crate::image::part::gpt::{Gpt, type_name};
 use crate::image::probe::{Content, probe};
 use crate::io::read_at::ReadAt;
@@ -74,6 +76,8 @@ pub struct Partition {
 /// ```
 #[derive(Clone)]
 pub struct Disk {
+    source: Arc<dyn ReadAt>,
+    layers: Vec<Layer>,
     device: Arc<dyn ReadAt>,
     scheme: Scheme,
     partitions: Vec<Partition>,
@@ -82,11 +86,32 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Looks what is on a device.
+    /// Looks what is on a device. Disk images are taken off first, one inside another, encrypted ones with the
+    /// secrets of `options`.
     ///
     /// # Errors
-    /// `Unsupported` for a known format that this version does not read, `NotFound` if nothing is recognised.
+    /// `Unsupported` for a known format that this version does not read, `Locked` for an encrypted image that no
+    /// secret fits, `NotFound` if nothing is recognised.
     pub fn open(device: Arc<dyn ReadAt>, options: &ContainerOptions) -> Result<Disk> {
+        Disk::open_as(device, None, options)
+    }
+
+    /// Looks what is on a device whose outermost layer is of a given format, whatever it looks like;
+    /// [`Format::Raw`] takes nothing off.
+    ///
+    /// # Errors
+    /// As [`Disk::open`].
+    pub fn open_as(
+        source: Arc<dyn ReadAt>,
+        format: Option<Format>,
+        options: &ContainerOptions,
+    ) -> Result<Disk> {
+        let Unwrapped { device, layers } = unwrap(source.clone(), format, &options.secrets, &options.limits)?;
+        Ok(Disk { source, layers, ..Disk::of_raw(device, options)? })
+    }
+
+    /// Looks what is on a disk that has nothing around it.
+    fn of_raw(device: Arc<dyn ReadAt>, options: &ContainerOptions) -> Result<Disk> {
         let whole = probe(&*device)?;
         if let Content::Image(what, hint) = whole {
             return Err(Error::unsupported(what, hint));
@@ -112,7 +137,15 @@ impl Disk {
             content: whole,
         };
         let partitions = alloc::vec![partition];
-        Ok(Disk { device, scheme: Scheme::None, partitions, table_from_backup: false, findings: Vec::new() })
+        Ok(Disk {
+            source: device.clone(),
+            layers: Vec::new(),
+            device,
+            scheme: Scheme::None,
+            partitions,
+            table_from_backup: false,
+            findings: Vec::new(),
+        })
     }
 
     fn with_gpt(device: Arc<dyn ReadAt>, gpt: Gpt) -> Disk {
@@ -132,6 +165,8 @@ impl Disk {
         });
         let partitions = partitions.collect();
         Disk {
+            source: device.clone(),
+            layers: Vec::new(),
             device,
             scheme: Scheme::Gpt,
             partitions,
@@ -173,7 +208,19 @@ impl Disk {
         &self.findings
     }
 
-    /// The whole device.
+    /// What it was opened from: the outermost disk image, or the disk itself.
+    #[must_use]
+    pub fn source(&self) -> &Arc<dyn ReadAt> {
+        &self.source
+    }
+
+    /// The disk images around the disk, outermost first; none around a raw disk.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The disk itself, without the disk images around it.
     #[must_use]
     pub fn device(&self) -> &Arc<dyn ReadAt> {
         &self.device
@@ -204,6 +251,10 @@ impl Disk {
             Content::Apfs => Container::open(device, options),
             Content::Unknown if is_apfs_type => Container::open(device, options),
             Content::HfsPlus => Err(Error::unsupported("HFS+ volume", "this version reads APFS")),
+            Content::Wrapped(format) => Err(Error::unsupported(
+                alloc::format!("{format} in a partition"),
+                "copy the partition out first",
+            )),
             Content::Image(what, hint) | Content::Other(what, hint) => Err(Error::unsupported(what, hint)),
             Content::Unknown => Err(Error::not_found(alloc::format!("APFS container in partition {index}"))),
         }

@@ -63,7 +63,14 @@ impl DiskHandle {
         let findings = Arc::new(Findings::default());
         let observer: Arc<dyn Observer> = findings.clone();
         let checkpoint = checkpoint.map(Xid);
-        let options = ContainerOptions { limits, checksums, observer: Some(observer), checkpoint, force };
+        let options = ContainerOptions {
+            limits,
+            checksums,
+            observer: Some(observer),
+            checkpoint,
+            force,
+            ..ContainerOptions::default()
+        };
         let device = Arc::new(Closable::new(device(source)?));
         let shared: Arc<dyn ReadAt> = device.clone();
         let disk = py.detach(|| Disk::open(shared, &options)).or_raise(py, None)?;

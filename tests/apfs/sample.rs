@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use apfs_core::{Fs, FsExt, Kind, StreamId};
+use apfs_tests::digest::sha256;
 use apfs_tests::listing::{open, read_stream};
-use sha2::{Digest, Sha256};
 
 const IMAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/demo.img");
 const LISTING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/demo.tsv");
@@ -20,11 +20,10 @@ fn is_what_the_recipe_makes() {
 fn line(fs: &dyn Fs, snapshot: &str, path: &str) -> String {
     let id = fs.find_no_follow(path).unwrap();
     let stat = fs.stat(id).unwrap();
-    let hash = |bytes: &[u8]| format!("{:x}", Sha256::digest(bytes));
     let (size, content) = match stat.kind {
         Kind::File => {
             let bytes = read_stream(fs, id, &StreamId::Data).unwrap();
-            (bytes.len().to_string(), hash(&bytes))
+            (bytes.len().to_string(), sha256(&bytes))
         }
         Kind::Symlink => ("-".to_owned(), fs.read_link(id).unwrap().to_string()),
         _ => ("-".to_owned(), "-".to_owned()),
@@ -33,7 +32,7 @@ fn line(fs: &dyn Fs, snapshot: &str, path: &str) -> String {
     let mut xattrs: Vec<_> = names.filter(|name| name != "com.apple.fs.symlink").collect();
     for name in &mut xattrs {
         let value = fs.xattr(id, name.as_str()).unwrap();
-        *name = format!("{name}={}:{}", value.len(), hash(&value));
+        *name = format!("{name}={}:{}", value.len(), sha256(&value));
     }
     let xattrs = if xattrs.is_empty() { "-".to_owned() } else { xattrs.join(";") };
     let (mode, uid) = (stat.mode, stat.uid);

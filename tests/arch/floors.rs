@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 6] =
     [&["base"], &["sum"], &["io", "codec", "crypto", "text"], &["image"], &["apfs/raw", "fs"], &["decmpfs"]];
 
 /// Files of floors 4 and 5: each may use those before it.
-const APFS: [&str; 18] = [
+const APFS: [&str; 20] = [
     "object",
     "tree_kind",
     "node",
@@ -22,6 +22,8 @@ const APFS: [&str; 18] = [
     "checkpoint",
     "container",
     "volume",
+    "keybag",
+    "unlock",
     "snapshot",
     "view",
     "data",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use apfs_core::apfs::{Container, ContainerOptions, View};
 use apfs_core::io::file::FileDevice;
 use apfs_core::{Fs, Kind, Stat, StreamId};
+use apfs_tests::digest::hex;
 use sha2::{Digest, Sha256};
 
 use crate::lab::{kind, unescaped};
@@ -47,7 +48,7 @@ fn sha256(view: &View, stat: &Stat) -> String {
         hasher.update(&buffer[..read]);
         offset += read as u64;
         if read < buffer.len() {
-            return hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            return hex(&hasher.finalize());
         }
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::device::Sparse;
+use crate::digest::hex;
 
 /// Partition, slot, snapshot and path of an entry.
 pub type Key = (u64, u64, Option<String>, String);
@@ -113,7 +114,7 @@ fn sha256(fs: &dyn Fs, id: FileId, stream: &StreamId) -> Result<String> {
     let mut at = 0;
     loop {
         match fs.read_at(id, stream, at, &mut buffer)? {
-            0 => return Ok(format!("{:x}", hash.finalize())),
+            0 => return Ok(hex(&hash.finalize())),
             read => {
                 hash.update(&buffer[..read]);
                 at += read as u64;

@@ -14,5 +14,6 @@
 pub mod build;
 pub mod corpus;
 pub mod device;
+pub mod digest;
 pub mod listing;
 pub mod sample;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use apfs_core::apfs::{Container, ContainerOptions, View};
 use apfs_core::{Error, FileId, Fs, FsExt, Kind, ReadAt, Result, StreamId};
-use sha2::{Digest, Sha256};
+
+use crate::digest::sha256;
 
 /// Opens a container with default options.
 pub fn open(bytes: impl Into<Vec<u8>>) -> Result<Container> {
@@ -50,7 +51,7 @@ pub fn describe(fs: &dyn Fs, id: FileId) -> String {
         Err(error) => return format!("stat: {error}"),
     };
     let hash = |bytes: Result<Vec<u8>>| match bytes {
-        Ok(bytes) => format!("{} {:x}", bytes.len(), Sha256::digest(&bytes)),
+        Ok(bytes) => format!("{} {}", bytes.len(), sha256(&bytes)),
         Err(error) => error.to_string(),
     };
     let content = match stat.kind {

@@ -15,6 +15,7 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::{BlockSize, Oid, Uuid, Xid};
 use crate::base::limits::Limits;
 use crate::base::report::{Checksums, Observer};
+use crate::base::secret::Secret;
 use crate::io::read_at::ReadAt;
 
 /// How a container is opened.
@@ -26,6 +27,8 @@ pub struct ContainerOptions {
     pub checksums: Checksums,
     /// Receives findings that do not stop the work.
     pub observer: Option<Arc<dyn Observer>>,
+    /// Passwords and keys to try on encrypted disk images and volumes.
+    pub secrets: Vec<Secret>,
     /// Open this checkpoint instead of the newest.
     pub checkpoint: Option<Xid>,
     /// Go on in spite of features that this version does not know. Answers may be wrong.
@@ -38,6 +41,7 @@ impl fmt::Debug for ContainerOptions {
             .field("limits", &self.limits)
             .field("checksums", &self.checksums)
             .field("observer", &self.observer.is_some())
+            .field("secrets", &self.secrets.len())
             .field("checkpoint", &self.checkpoint)
             .field("force", &self.force)
             .finish()
@@ -71,6 +75,7 @@ struct Inner {
     ephemeral: Result<EphemeralObjects>,
     rejected: Vec<Rejected>,
     checkpoints: Vec<Superblock>,
+    secrets: Vec<Secret>,
     force: bool,
 }
 
@@ -81,7 +86,7 @@ impl Container {
     /// `Corrupt` if there is no usable checkpoint, `Unsupported` for features that this version does not know,
     /// `NotFound` if the wanted checkpoint is not there.
     pub fn open(device: Arc<dyn ReadAt>, options: ContainerOptions) -> Result<Container> {
-        let ContainerOptions { limits, checksums, observer, checkpoint, force } = options;
+        let ContainerOptions { limits, checksums, observer, secrets, checkpoint, force } = options;
         let device_len = device.len();
         let policy = |superblock: &Superblock| {
             let size = superblock.block_size();
@@ -125,6 +130,7 @@ impl Container {
             ephemeral: ring.into_ephemeral(),
             rejected,
             checkpoints,
+            secrets,
             force,
         };
         Ok(Container { inner: Arc::new(inner) })
@@ -212,6 +218,11 @@ impl Container {
 
     pub(crate) fn store(&self) -> &Arc<Store> {
         &self.inner.store
+    }
+
+    /// Passwords and keys that it was opened with.
+    pub(crate) fn secrets(&self) -> &[Secret] {
+        &self.inner.secrets
     }
 
     pub(crate) fn force(&self) -> bool {

@@ -13,7 +13,7 @@ use super::store::Store;
 use super::tree_kind::{OMAP, OMAP_SNAPSHOTS};
 use crate::base::bytes::{pod, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, LockReason, Result};
 use crate::base::ids::{Oid, Paddr, Xid};
 
 /// Where an object was put at some transaction.
@@ -163,7 +163,7 @@ impl Resolve for Virtual {
         let mapping =
             self.omap.lookup(oid, self.xid)?.ok_or_else(|| Corrupt::new(Damage::Missing, place()))?;
         if mapping.flags & OMAP_VAL_ENCRYPTED != 0 {
-            return Err(Error::Locked("the object is encrypted and its volume is not unlocked".into()));
+            return Err(Error::locked("an object of an encrypted volume", LockReason::NeedsSecret));
         }
         if u64::from(mapping.size) != self.omap.store.block_size().bytes() {
             let finding = Corrupt::new(Damage::Range, Place { field: "ov_size", ..place() });

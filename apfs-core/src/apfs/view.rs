@@ -10,7 +10,7 @@ use super::snapshot::Snapshot;
 use super::store::Store;
 use super::tree_kind::{FEXT, FS_HASHED, FS_PLAIN};
 use super::volume::{Volume, VolumeSuperblock};
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, LockReason, Result};
 use crate::base::ids::{Oid, Xid};
 use crate::text::name::NameRule;
 
@@ -38,13 +38,12 @@ impl View {
         superblock.check_features(container.force())?;
         if superblock.is_encrypted() {
             let flags = superblock.flags();
-            let how = if flags.contains(VolumeFlags::PFK) && !flags.contains(VolumeFlags::ONEKEY) {
-                "with a key per file"
+            let why = if flags.contains(VolumeFlags::PFK) && !flags.contains(VolumeFlags::ONEKEY) {
+                LockReason::PerFileKeys
             } else {
-                "and this version can't unlock it"
+                LockReason::NeedsSecret
             };
-            let what = alloc::format!("volume {} is encrypted {how}", volume.name());
-            return Err(Error::Locked(what.into_boxed_str()));
+            return Err(Error::locked(alloc::format!("volume {}", volume.name()), why));
         }
         // A snapshot's lookups use its own transaction, never the o_xid of its superblock copy.
         let xid = snapshot.as_ref().map_or(container.xid(), |snapshot| snapshot.xid);

@@ -24,9 +24,9 @@ pub enum Error {
     /// The image is sound, this version can't read it.
     #[error("unsupported: {0}")]
     Unsupported(Box<Unsupported>),
-    /// A key is needed.
+    /// It is encrypted and could not be unlocked; the reason says what would help.
     #[error("locked: {0}")]
-    Locked(Box<str>),
+    Locked(Box<Locked>),
     /// A configured ceiling was reached.
     #[error("limit reached: {0}")]
     Limit(Box<LimitHit>),
@@ -128,6 +128,49 @@ pub struct Unsupported {
     pub hint: &'static str,
 }
 
+/// Something encrypted that could not be unlocked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {why}")]
+#[non_exhaustive]
+pub struct Locked {
+    /// What is encrypted, by name.
+    pub what: String,
+    /// Why it is still locked.
+    pub why: LockReason,
+}
+
+/// Why something encrypted is still locked, and so what would help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockReason {
+    /// No password or key was given, and one of them would do.
+    #[error("a password, recovery key or raw key is needed")]
+    NeedsSecret,
+    /// None of the passwords and keys that were given fits.
+    #[error("none of the given passwords and keys fits")]
+    WrongSecret,
+    /// Every file has a key of its own, wrapped by the secure hardware of its device (iOS, T2, Apple silicon).
+    #[error(
+        "its files have keys of their own, bound to the hardware of the device that wrote it; image it there, unlocked"
+    )]
+    PerFileKeys,
+    /// All keys are wrapped by secure hardware (T2, Apple silicon).
+    #[error("its keys are bound to the hardware of the device that wrote it; image it there, unlocked")]
+    HardwareBound,
+    /// Only a private key that an institution keeps opens it.
+    #[error("only the private key of an institutional recovery certificate opens it")]
+    InstitutionalKey,
+    /// Only a key kept in an iCloud account opens it.
+    #[error("only the recovery key kept in an iCloud account opens it")]
+    ICloudKey,
+    /// There is no record that would open it: its keybag lacks one.
+    #[error("its keybag holds no key that a password could open")]
+    NoKey,
+    /// Encryption is being changed; what is written is partly under one key and partly under another.
+    #[error("its encryption is being changed ({0} % done); let the Mac that wrote it finish")]
+    Converting(u8),
+}
+
 /// A ceiling that an image would pass.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is {found}, at most {limit} allowed")]
@@ -177,6 +220,11 @@ impl Error {
     /// Something sound that this version can't read, with advice (may be empty).
     pub fn unsupported(what: impl Into<String>, hint: &'static str) -> Error {
         Error::Unsupported(Box::new(Unsupported { what: what.into(), hint }))
+    }
+
+    /// Something encrypted that could not be unlocked.
+    pub fn locked(what: impl Into<String>, why: LockReason) -> Error {
+        Error::Locked(Box::new(Locked { what: what.into(), why }))
     }
 
     /// There is nothing of that name.

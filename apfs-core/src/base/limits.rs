@@ -21,8 +21,25 @@ pub struct Limits {
     pub directory_depth: usize,
     /// Snapshots of one volume. Default 1,000,000.
     pub snapshots: usize,
-    /// GPT entries. Default 1,024.
+    /// Entries of a partition table, extended partitions included. Default 1,024.
     pub partitions: u32,
+    /// Disk images inside one another. Default 8.
+    pub image_depth: usize,
+    /// Bytes that one compressed chunk of a disk image expands to. Default 32 MiB; Apple's have up to 1 MiB.
+    pub image_chunk_bytes: u64,
+    /// Bytes of decompressed chunks of one disk image, or of one volume's compressed files, that are kept.
+    /// Default 8 MiB.
+    pub chunk_cache_bytes: usize,
+    /// Bytes of the property list or resource fork of a disk image. Default 256 MiB.
+    pub image_table_bytes: u64,
+    /// Bytes of the disk in a disk image. Default 2^53 (8 PiB).
+    pub image_bytes: u64,
+    /// Files that a disk image is split into. Default 100,000.
+    pub image_segments: usize,
+    /// Rounds of key derivation for one password. Default 20,000,000: some seconds.
+    pub kdf_rounds: u32,
+    /// Attempts to open something with a password or key. Default 256.
+    pub unlock_attempts: u32,
 }
 
 impl Default for Limits {
@@ -37,6 +54,14 @@ impl Default for Limits {
             directory_depth: 4096,
             snapshots: 1_000_000,
             partitions: 1024,
+            image_depth: 8,
+            image_chunk_bytes: 32 << 20,
+            chunk_cache_bytes: 8 << 20,
+            image_table_bytes: 256 << 20,
+            image_bytes: 1 << 53,
+            image_segments: 100_000,
+            kdf_rounds: 20_000_000,
+            unlock_attempts: 256,
         }
     }
 }

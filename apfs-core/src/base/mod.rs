@@ -6,5 +6,6 @@ pub mod error;
 pub mod ids;
 pub mod limits;
 pub mod report;
+pub mod secret;
 pub mod sync;
 pub mod time;

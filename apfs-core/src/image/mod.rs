@@ -1,6 +1,8 @@
 //! Floor 2: what holds file systems. A device goes in, devices come out.
 //!
-//! Partition tables are here; disk images (DMG, sparse bundles, encrypted ones) will be other files of this floor.
+//! Disk images (DMG, sparse images and bundles, encrypted ones) and partition tables.
 
+pub mod format;
+pub mod layers;
 pub mod part;
 pub mod probe;

@@ -1,5 +1,6 @@
 //! What is in a run of bytes? Signatures of file systems and disk images (sheet partitions, sections 4 and 5).
 
+use super::format::Format;
 use crate::base::bytes::{get, to_usize, zeroed};
 use crate::base::error::Result;
 use crate::io::read_at::ReadAt;
@@ -12,7 +13,9 @@ pub enum Content {
     Apfs,
     /// An HFS+ or HFSX volume.
     HfsPlus,
-    /// A disk image in a format of its own: what, and advice.
+    /// A disk image in a format that is read.
+    Wrapped(Format),
+    /// A disk image in a format that is not read: what, and advice.
     Image(&'static str, &'static str),
     /// Something else that can be named: what, and advice.
     Other(&'static str, &'static str),
@@ -36,9 +39,9 @@ pub fn probe(device: &dyn ReadAt) -> Result<Content> {
     device.read_exact_at(device.len().saturating_sub(END), &mut end)?;
     let later = "this version reads raw disks and partitions; convert it to a raw image first";
     let at_start: [(usize, &[u8], Content); 18] = [
-        (0, b"encrcdsa", Content::Image("encrypted disk image", later)),
-        (0, b"sprs", Content::Image("sparse image", later)),
-        (0, b"shdw", Content::Image("ASIF sparse image", later)),
+        (0, b"encrcdsa", Content::Wrapped(Format::EncryptedV2)),
+        (0, b"sprs", Content::Wrapped(Format::SparseImage)),
+        (0, b"shdw", Content::Wrapped(Format::Asif)),
         (0, b"AEA1", Content::Image("Apple Encrypted Archive", "decrypt it with its key first")),
         (0, b"EVF\x09\x0D\x0A\xFF\x00", Content::Image("EWF (E01) image", later)),
         (0, b"QFI\xFB", Content::Image("QCOW image", later)),
@@ -61,10 +64,10 @@ pub fn probe(device: &dyn ReadAt) -> Result<Content> {
     ];
     // Trailers first: what stands before them may look like a raw disk.
     if end.starts_with(b"koly") {
-        return Ok(Content::Image("UDIF disk image (DMG)", later));
+        return Ok(Content::Wrapped(Format::Udif));
     }
     if end.ends_with(b"cdsaencr") {
-        return Ok(Content::Image("encrypted disk image", later));
+        return Ok(Content::Wrapped(Format::EncryptedV1));
     }
     if get(&start, 32, 4) == Some(b"NXSB") {
         return Ok(Content::Apfs);

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::read_at::{ReadAt, past_end};
+use super::read_at::{ReadAt, Run, past_end};
 use crate::base::bytes::{len64, to_usize};
 use crate::base::error::{Error, Result};
 
@@ -88,6 +88,19 @@ impl ReadAt for Pieces {
             buf = later;
         }
         Ok(())
+    }
+
+    fn run_at(&self, offset: u64) -> Option<Run> {
+        let first = self.pieces.partition_point(|piece| piece.end <= offset);
+        let piece = self.pieces.get(first)?;
+        let rest = piece.end.saturating_sub(offset);
+        Some(match &piece.source {
+            Source::Zeros => Run { len: rest, zeros: true },
+            Source::Device(device, start) => {
+                let run = device.run_at(start.saturating_add(offset.saturating_sub(piece.start)));
+                run.map_or(Run { len: rest, zeros: false }, |run| Run { len: run.len.min(rest), ..run })
+            }
+        })
     }
 }
 

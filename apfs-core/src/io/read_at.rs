@@ -7,6 +7,15 @@ use alloc::vec::Vec;
 use crate::base::bytes::{get, len64, to_usize};
 use crate::base::error::{Error, Result};
 
+/// Bytes of one kind, from some offset of a device on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// How many, at least 1.
+    pub len: u64,
+    /// Nothing is stored: all of them read as zeros.
+    pub zeros: bool,
+}
+
 /// A read-only run of bytes: a disk, a file, a slice. There is no method that writes.
 ///
 /// Reads are positioned and take `&self`, so any number of threads may share a device.
@@ -25,6 +34,13 @@ pub trait ReadAt: Send + Sync {
     fn slice_at(&self, offset: u64, len: usize) -> Option<&[u8]> {
         let _ = (offset, len);
         None
+    }
+
+    /// What stands at an offset: how many bytes from it on are of one kind. Copying goes by it: zeros need no reading,
+    /// and a run of a compressed image is one chunk, which is cheapest to read whole. `None` at the end of the device.
+    fn run_at(&self, offset: u64) -> Option<Run> {
+        let len = self.len().checked_sub(offset).filter(|len| *len > 0)?;
+        Some(Run { len, zeros: false })
     }
 
     /// True if there are no bytes at all.
@@ -77,6 +93,10 @@ macro_rules! forward {
 
             fn slice_at(&self, offset: u64, len: usize) -> Option<&[u8]> {
                 (**self).slice_at(offset, len)
+            }
+
+            fn run_at(&self, offset: u64) -> Option<Run> {
+                (**self).run_at(offset)
             }
         }
     )+};

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use super::read_at::{ReadAt, past_end};
+use super::read_at::{ReadAt, Run, past_end};
 use crate::base::bytes::len64;
 use crate::base::error::Result;
 
@@ -40,6 +40,12 @@ impl ReadAt for Window {
 
     fn slice_at(&self, offset: u64, len: usize) -> Option<&[u8]> {
         self.device.slice_at(self.absolute(offset, len)?, len)
+    }
+
+    fn run_at(&self, offset: u64) -> Option<Run> {
+        let rest = self.len.checked_sub(offset).filter(|rest| *rest > 0)?;
+        let run = self.start.checked_add(offset).and_then(|start| self.device.run_at(start));
+        Some(run.map_or(Run { len: rest, zeros: false }, |run| Run { len: run.len.min(rest), ..run }))
     }
 }
 

@@ -188,6 +188,7 @@ fn content_word(content: Content) -> &'static str {
     match content {
         Content::Apfs => "apfs",
         Content::HfsPlus => "hfsplus",
+        Content::Wrapped(format) => format.word(),
         Content::Image(what, _) | Content::Other(what, _) => what,
         _ => "unknown",
     }

@@ -1,0 +1,9 @@
+//! Floor 1: decompression, as pure functions on slices: use it alone if you like.
+//!
+//! Every codec is one function, `decode(src, dst)`: it fills `dst` to its last byte from the start of `src`, or fails.
+//! It never writes more than that, whatever `src` says. Bytes behind the end of the compressed data are ignored, since
+//! real files have them.
+
+pub mod fault;
+
+pub use fault::Fault;
