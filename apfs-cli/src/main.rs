@@ -16,8 +16,10 @@ mod parts;
 mod place;
 mod progress;
 mod row;
+mod secrets;
 mod session;
 mod snapshot_row;
+mod source;
 mod time;
 
 use std::process::ExitCode;
