@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::codec::{Fault, adc, bzip2, xz};
+use crate::codec::{Fault, adc, bzip2, lzfse, xz, zlib};
 
 /// Bytes in a sector, whatever the disk in the image has.
 pub(super) const SECTOR: u64 = 512;
@@ -55,6 +55,8 @@ impl ChunkKind {
             ChunkKind::Zlib => "zlib",
             ChunkKind::Bzip2 => "bzip2",
             ChunkKind::Lzfse => "lzfse",
+            ChunkKind::Zlib => zlib::decode(src, dst),
+            ChunkKind::Lzfse => lzfse::decode(src, dst),
             ChunkKind::Lzma => "lzma",
             ChunkKind::Unknown(_) => "unknown",
         }
@@ -65,6 +67,8 @@ impl ChunkKind {
         Some(match self {
             ChunkKind::Adc => adc::decode(src, dst),
             ChunkKind::Bzip2 if cfg!(feature = "std") => bzip2::decode(src, dst),
+            ChunkKind::Zlib => zlib::decode(src, dst),
+            ChunkKind::Lzfse => lzfse::decode(src, dst),
             ChunkKind::Lzma => xz::decode(src, dst),
             _ => return None,
         })
