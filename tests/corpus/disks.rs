@@ -45,12 +45,14 @@ fn check(image: &Udif, facts: &Value) -> Vec<String> {
     if matches!(master, Check::Matches(_)) != fact("master_crc_ok") {
         wrong.push(format!("master: {master:?}"));
     }
-    let mut counts = facts["udif_chunk_types"].as_table().unwrap().clone();
-    counts.remove("ffffffff");
-    counts.remove("7ffffffe");
-    let known: i64 = counts.values().filter_map(Value::as_integer).sum();
-    let found = image.chunk_counts().iter().map(|(_, count)| *count as i64).sum::<i64>();
-    if known != found {
+    // Chunks of no sectors, which some images have, are counted there and dropped here.
+    let stored = |word: &str| !["00000000", "00000002", "7ffffffe", "ffffffff"].contains(&word);
+    let facts = facts["udif_chunk_types"].as_table().unwrap();
+    let known: i64 =
+        facts.iter().filter(|(kind, _)| stored(kind)).filter_map(|(_, count)| count.as_integer()).sum();
+    let counts = image.chunk_counts();
+    let found: usize = counts.iter().filter(|(kind, _)| !kind.is_zeros()).map(|(_, count)| count).sum();
+    if known != found as i64 {
         wrong.push(format!("{found} chunks, should be {known}"));
     }
     wrong

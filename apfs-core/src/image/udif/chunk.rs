@@ -55,8 +55,6 @@ impl ChunkKind {
             ChunkKind::Zlib => "zlib",
             ChunkKind::Bzip2 => "bzip2",
             ChunkKind::Lzfse => "lzfse",
-            ChunkKind::Zlib => zlib::decode(src, dst),
-            ChunkKind::Lzfse => lzfse::decode(src, dst),
             ChunkKind::Lzma => "lzma",
             ChunkKind::Unknown(_) => "unknown",
         }
