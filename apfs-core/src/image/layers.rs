@@ -6,6 +6,7 @@ use core::fmt;
 
 use super::format::Format;
 use super::probe::{Content, probe};
+use super::udif::Udif;
 use crate::base::bytes::len64;
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
@@ -20,6 +21,25 @@ pub struct Layer {
     pub format: Format,
     /// Bytes of the disk in it.
     pub len: u64,
+    /// The opened image itself, for what is known about it besides.
+    pub image: Image,
+}
+
+/// An opened disk image, by format.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Image {
+    /// UDIF.
+    Udif(Arc<Udif>),
+}
+
+impl Image {
+    /// The disk in it.
+    fn device(&self) -> Arc<dyn ReadAt> {
+        match self {
+            Image::Udif(image) => image.clone(),
+        }
+    }
 }
 
 /// The disk in a file, and the disk images around it, outermost first.
@@ -58,21 +78,19 @@ pub fn unwrap(
         if depth > len64(limits.image_depth) {
             return Err(Error::limit("disk images inside one another", len64(limits.image_depth), depth));
         }
-        let (layer, device) = open_layer(&unwrapped.device, format, secrets, limits)?;
-        unwrapped.layers.push(layer);
-        unwrapped.device = device;
+        let image = open_layer(unwrapped.device.clone(), format, secrets, limits)?;
+        unwrapped.device = image.device();
+        unwrapped.layers.push(Layer { format, len: unwrapped.device.len(), image });
     }
 }
 
 /// Opens one disk image.
-fn open_layer(
-    device: &Arc<dyn ReadAt>,
-    format: Format,
-    secrets: &[Secret],
-    limits: &Limits,
-) -> Result<(Layer, Arc<dyn ReadAt>)> {
-    let _ = (device, secrets, limits);
-    Err(Error::unsupported(alloc::format!("{format}"), ""))
+fn open_layer(device: Arc<dyn ReadAt>, format: Format, secrets: &[Secret], limits: &Limits) -> Result<Image> {
+    let _ = secrets;
+    Ok(match format {
+        Format::Udif => Image::Udif(Arc::new(Udif::open(device, limits)?)),
+        _ => return Err(Error::unsupported(alloc::format!("{format}"), "")),
+    })
 }
 
 impl fmt::Debug for Unwrapped {

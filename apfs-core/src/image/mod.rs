@@ -5,4 +5,7 @@
 pub mod format;
 pub mod layers;
 pub mod part;
+pub mod plist;
 pub mod probe;
+pub mod resource_fork;
+pub mod udif;

@@ -38,7 +38,8 @@ pub fn probe(device: &dyn ReadAt) -> Result<Content> {
     let mut end = zeroed(to_usize(device.len().min(END))?)?;
     device.read_exact_at(device.len().saturating_sub(END), &mut end)?;
     let later = "this version reads raw disks and partitions; convert it to a raw image first";
-    let at_start: [(usize, &[u8], Content); 18] = [
+    let at_start: [(usize, &[u8], Content); 19] = [
+        (0, b"koly", Content::Wrapped(Format::Udif)),
         (0, b"encrcdsa", Content::Wrapped(Format::EncryptedV2)),
         (0, b"sprs", Content::Wrapped(Format::SparseImage)),
         (0, b"shdw", Content::Wrapped(Format::Asif)),
