@@ -152,7 +152,7 @@ impl Session {
         if found.is_empty() {
             return Err(match failed {
                 Some(error) => Failure::Core(image.to_string(), error),
-                None => Failure::Usage(format!("{image}: no APFS volume")),
+                None => Failure::Core(image.to_string(), self.disk.no_volume()),
             });
         }
         if let Some(wanted) = self.wanted_volume() {
@@ -230,11 +230,12 @@ impl Session {
 }
 
 /// What of Apple's a partition holds that is not read. Others, such as EFI, hold nothing that was asked for.
-fn left_out(partition: &Partition) -> Option<&'static str> {
+fn left_out(partition: &Partition) -> Option<String> {
     match partition.content {
-        Content::HfsPlus => Some("HFS+ volume"),
-        Content::Other(what @ ("HFS volume" | "CoreStorage volume"), _) => Some(what),
-        _ => Some(partition.type_name).filter(|name| name.starts_with("Apple_")),
+        Content::Other(what, _) if what.contains("HFS") => Some(what.to_owned()),
+        content if content.is_apple_volume() => Some(content.to_string()),
+        _ if partition.is_filler() => None,
+        _ => Some(partition.type_name).filter(|name| name.starts_with("Apple_")).map(str::to_owned),
     }
 }
 

@@ -14,3 +14,4 @@ mod disks;
 mod images;
 mod lab;
 mod large;
+mod partitions;

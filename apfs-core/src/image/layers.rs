@@ -68,10 +68,11 @@ pub fn unwrap(
         let format = match wanted.take() {
             Some(Format::Raw) => return Ok(unwrapped),
             Some(format) => format,
-            None => match probe(&*unwrapped.device)? {
-                Content::Wrapped(format) => format,
-                Content::Image(what, hint) => return Err(Error::unsupported(what, hint)),
-                _ => return Ok(unwrapped),
+            None => match probe(&*unwrapped.device) {
+                Ok(Content::Wrapped(format)) => format,
+                Ok(Content::Image(what, hint)) => return Err(Error::unsupported(what, hint)),
+                // A disk with a place that can't be read may still have a table and sound partitions.
+                Ok(_) | Err(_) => return Ok(unwrapped),
             },
         };
         let depth = len64(unwrapped.layers.len()).saturating_add(1);
