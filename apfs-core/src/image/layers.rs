@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::encrypted::EncryptedImage;
 use super::format::Format;
 use super::probe::{Content, probe};
 use crate::base::bytes::len64;
@@ -71,8 +72,13 @@ fn open_layer(
     secrets: &[Secret],
     limits: &Limits,
 ) -> Result<(Layer, Arc<dyn ReadAt>)> {
-    let _ = (device, secrets, limits);
-    Err(Error::unsupported(alloc::format!("{format}"), ""))
+    let device: Arc<dyn ReadAt> = match format {
+        Format::EncryptedV1 | Format::EncryptedV2 => {
+            Arc::new(EncryptedImage::open(device.clone(), secrets, limits)?)
+        }
+        _ => return Err(Error::unsupported(alloc::format!("{format}"), "")),
+    };
+    Ok((Layer { format, len: device.len() }, device))
 }
 
 impl fmt::Debug for Unwrapped {

@@ -2,6 +2,7 @@
 //!
 //! Disk images (DMG, sparse images and bundles, encrypted ones) and partition tables.
 
+pub mod encrypted;
 pub mod format;
 pub mod layers;
 pub mod part;
