@@ -7,6 +7,7 @@ use core::fmt;
 use super::encrypted::EncryptedImage;
 use super::format::Format;
 use super::probe::{Content, probe};
+use super::sparse::SparseImage;
 use crate::base::bytes::len64;
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
@@ -76,6 +77,7 @@ fn open_layer(
         Format::EncryptedV1 | Format::EncryptedV2 => {
             Arc::new(EncryptedImage::open(device.clone(), secrets, limits)?)
         }
+        Format::SparseImage => Arc::new(SparseImage::open(device.clone(), limits)?),
         _ => return Err(Error::unsupported(alloc::format!("{format}"), "")),
     };
     Ok((Layer { format, len: device.len() }, device))

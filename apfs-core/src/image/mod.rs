@@ -7,3 +7,4 @@ pub mod format;
 pub mod layers;
 pub mod part;
 pub mod probe;
+pub mod sparse;
