@@ -1,5 +1,6 @@
 //! Floor 1: the little cryptography that images need, on established crates. Keys are wiped when dropped.
 
+pub mod der;
 pub mod hash;
 pub mod kdf;
 pub mod keywrap;
