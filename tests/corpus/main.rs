@@ -13,3 +13,4 @@
 mod images;
 mod lab;
 mod large;
+mod readers;
