@@ -43,7 +43,7 @@ pub fn probe(device: &dyn ReadAt) -> Result<Content> {
         (0, b"sprs", Content::Wrapped(Format::SparseImage)),
         (0, b"shdw", Content::Wrapped(Format::Asif)),
         (0, b"AEA1", Content::Image("Apple Encrypted Archive", "decrypt it with its key first")),
-        (0, b"EVF\x09\x0D\x0A\xFF\x00", Content::Image("EWF (E01) image", later)),
+        (0, b"EVF\x09\x0D\x0A\xFF\x00", Content::Wrapped(Format::Ewf)),
         (0, b"QFI\xFB", Content::Image("QCOW image", later)),
         (0, b"KDMV", Content::Image("VMDK image", later)),
         (0, b"vhdxfile", Content::Image("VHDX image", later)),
