@@ -11,6 +11,8 @@
 //! volumes share one transaction id. Output depends on nothing but the description.
 
 pub mod area;
+pub mod asif;
+pub mod bundle;
 pub mod bytes;
 pub mod catalog;
 pub mod checkpoint;
@@ -19,6 +21,7 @@ pub mod content;
 pub mod damage;
 pub mod disk;
 pub mod edit;
+pub mod encrypted_image;
 pub mod fstree;
 pub mod gpt;
 pub mod image;
@@ -30,19 +33,23 @@ pub mod omap;
 pub mod records;
 pub mod snapshot;
 pub mod spaceman;
+pub mod sparse_image;
 pub mod stream;
 pub mod superblock;
 pub mod tree;
 pub mod volume;
 
+pub use asif::Asif;
 pub use container::ImageBuilder;
 pub use content::{Content, Inode, Link, Xattr};
 pub use disk::{Disk, Place, Role};
+pub use encrypted_image::EncryptedImage;
 pub use fstree::Protection;
 pub use gpt::Gpt;
 pub use image::{Checkpoint, Image, VolumeMap};
 pub use namehash::Keys;
 pub use object::fix_checksum;
+pub use sparse_image::SparseImage;
 pub use stream::{Extent, Stream};
 pub use volume::{VolumeBuilder, VolumeOptions};
 
