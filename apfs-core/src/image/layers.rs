@@ -4,8 +4,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::encrypted::EncryptedImage;
 use super::format::Format;
 use super::probe::{Content, probe};
+use super::sparse::SparseImage;
+use super::udif::Udif;
 use crate::base::bytes::len64;
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
@@ -20,6 +23,31 @@ pub struct Layer {
     pub format: Format,
     /// Bytes of the disk in it.
     pub len: u64,
+    /// The opened image itself, for what is known about it besides.
+    pub image: Image,
+}
+
+/// An opened disk image, by format.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Image {
+    /// UDIF.
+    Udif(Arc<Udif>),
+    /// Encrypted, opened with one of the secrets.
+    Encrypted(Arc<EncryptedImage>),
+    /// Sparse image.
+    Sparse(Arc<SparseImage>),
+}
+
+impl Image {
+    /// The disk in it.
+    fn device(&self) -> Arc<dyn ReadAt> {
+        match self {
+            Image::Udif(image) => image.clone(),
+            Image::Encrypted(image) => image.clone(),
+            Image::Sparse(image) => image.clone(),
+        }
+    }
 }
 
 /// The disk in a file, and the disk images around it, outermost first.
@@ -59,21 +87,22 @@ pub fn unwrap(
         if depth > len64(limits.image_depth) {
             return Err(Error::limit("disk images inside one another", len64(limits.image_depth), depth));
         }
-        let (layer, device) = open_layer(&unwrapped.device, format, secrets, limits)?;
-        unwrapped.layers.push(layer);
-        unwrapped.device = device;
+        let image = open_layer(unwrapped.device.clone(), format, secrets, limits)?;
+        unwrapped.device = image.device();
+        unwrapped.layers.push(Layer { format, len: unwrapped.device.len(), image });
     }
 }
 
 /// Opens one disk image.
-fn open_layer(
-    device: &Arc<dyn ReadAt>,
-    format: Format,
-    secrets: &[Secret],
-    limits: &Limits,
-) -> Result<(Layer, Arc<dyn ReadAt>)> {
-    let _ = (device, secrets, limits);
-    Err(Error::unsupported(alloc::format!("{format}"), ""))
+fn open_layer(device: Arc<dyn ReadAt>, format: Format, secrets: &[Secret], limits: &Limits) -> Result<Image> {
+    Ok(match format {
+        Format::Udif => Image::Udif(Arc::new(Udif::open(device, limits)?)),
+        Format::EncryptedV1 | Format::EncryptedV2 => {
+            Image::Encrypted(Arc::new(EncryptedImage::open(device, secrets, limits)?))
+        }
+        Format::SparseImage => Image::Sparse(Arc::new(SparseImage::open(device, limits)?)),
+        _ => return Err(Error::unsupported(alloc::format!("{format}"), "")),
+    })
 }
 
 impl fmt::Debug for Unwrapped {

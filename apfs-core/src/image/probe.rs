@@ -123,6 +123,7 @@ type At = (usize, &'static [u8]);
 /// What something is, and the bytes that all have to stand there; the first that fits counts.
 const SIGNATURES: &[(Content, &[At])] = &[
     // Disk images and files around them, which say what they are with their first bytes.
+    (Content::Wrapped(Format::Udif), &[(0, b"koly")]),
     (Content::Wrapped(Format::EncryptedV2), &[(0, b"encrcdsa")]),
     (Content::Wrapped(Format::SparseImage), &[(0, b"sprs")]),
     (Content::Wrapped(Format::Asif), &[(0, b"shdw")]),
