@@ -139,7 +139,8 @@ impl apfs_container {
     }
 }
 
-/// Opens the container in a partition (see `apfs_disk_first_apfs`). `options` of NULL means those of the disk.
+/// Opens the container in a partition (see `apfs_disk_first_apfs`). `options` of NULL means those of the
+/// disk; their `open_as` has no meaning here.
 ///
 /// # Safety
 /// `disk` is a handle; `options` may be NULL; `out` is writable; `err` is NULL or writable.
