@@ -15,3 +15,4 @@ mod images;
 mod lab;
 mod large;
 mod partitions;
+mod readers;
