@@ -221,6 +221,14 @@ impl Disk {
         Ok(Disk { source, layers: unwrapped.layers, ..Disk::of_raw(unwrapped.device, options)? })
     }
 
+    /// The same disk, read through another device over its own: one that counts, keeps or can be closed. The images
+    /// around it are let go of.
+    #[must_use]
+    pub fn through(self, wrap: impl FnOnce(Arc<dyn ReadAt>) -> Arc<dyn ReadAt>) -> Disk {
+        let device = wrap(self.device);
+        Disk { source: device.clone(), layers: Vec::new(), device, ..self }
+    }
+
     /// How its partitions are described.
     #[must_use]
     pub fn scheme(&self) -> Scheme {
