@@ -12,6 +12,7 @@ use super::tree_kind::{FEXT, FS_HASHED, FS_PLAIN};
 use super::volume::{Volume, VolumeSuperblock};
 use crate::base::error::{Error, LockReason, Result};
 use crate::base::ids::{Oid, Xid};
+use crate::decmpfs::ChunkCache;
 use crate::text::name::NameRule;
 
 /// A readable volume: live, or one of its snapshots. Cheap to clone, shared between threads.
@@ -30,6 +31,7 @@ struct Inner {
     tree: Tree,
     sealed_extents: Option<Tree>,
     rule: NameRule,
+    chunks: ChunkCache,
 }
 
 impl View {
@@ -59,7 +61,9 @@ impl View {
         } else {
             None
         };
-        let inner = Inner { volume: volume.clone(), superblock, snapshot, xid, tree, sealed_extents, rule };
+        let chunks = ChunkCache::new(container.store().limits().chunk_cache_bytes);
+        let inner =
+            Inner { volume: volume.clone(), superblock, snapshot, xid, tree, sealed_extents, rule, chunks };
         Ok(View { inner: Arc::new(inner) })
     }
 
@@ -103,6 +107,11 @@ impl View {
     #[must_use]
     pub fn name_rule(&self) -> NameRule {
         self.inner.rule
+    }
+
+    /// Chunks of compressed files that were read in part.
+    pub(crate) fn chunks(&self) -> &ChunkCache {
+        &self.inner.chunks
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {
