@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use apfs_tests::build::gpt::types;
 use apfs_tests::build::object::checksum_is_right;
-use apfs_tests::build::{Gpt, Image, ImageBuilder, Role, VolumeBuilder};
+use apfs_tests::build::{Encryption, Gpt, Image, ImageBuilder, Role, Unlock, VolumeBuilder};
 
 /// What a region of a seed is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,8 +102,31 @@ pub fn seeds() -> &'static [Seed] {
                     .volume(small("Case").case_sensitive()),
             ),
             partitioned(),
+            container(
+                "encrypted",
+                ImageBuilder::new()
+                    .max_records_per_node(6)
+                    .volume(small("Secret").snapshot("s").encrypted(native()))
+                    .volume(small("Converted").encrypted(converted())),
+            ),
         ]
     })
+}
+
+/// Password of encrypted seeds.
+pub const PASSWORD: &str = "sesame";
+
+/// Keybags that are not encrypted, so that their checksums can be repaired.
+fn native() -> Encryption {
+    let unlocks = [Unlock::user(1, "another"), Unlock::disk(PASSWORD)];
+    Encryption::native(unlocks).with(|encryption| {
+        encryption.hint = Some("the usual".to_owned());
+        encryption.plain_keybags = true;
+    })
+}
+
+fn converted() -> Encryption {
+    Encryption::core_storage([Unlock::disk(PASSWORD)]).with(|encryption| encryption.plain_keybags = true)
 }
 
 /// Every kind of file and record.
@@ -195,6 +218,9 @@ fn regions(image: &Image, at: usize) -> Vec<Region> {
         let bytes = &image.bytes[start..start + len];
         let (order, kind) = match place.role {
             Role::Data | Role::ChunkBitmap | Role::PoolBitmap => (2, RegionKind::Plain),
+            Role::Keybag => (0, RegionKind::Object(Role::Keybag)),
+            // What lies in such a block after a change is another thing for every key.
+            _ if image.encrypted.contains(&place.block) => (2, RegionKind::Plain),
             _ if !checksum_is_right(bytes) => (0, RegionKind::Headerless),
             role if newest.contains(&place.block) || place.block == 0 => (0, RegionKind::Object(role)),
             role => (1, RegionKind::Object(role)),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use apfs_core::apfs::ContainerOptions;
+use apfs_core::apfs::key_blob::KeyBlob;
+use apfs_core::apfs::keybag;
 use apfs_core::apfs::record::dir::DirRec;
 use apfs_core::apfs::record::extent::FileExtent;
 use apfs_core::apfs::record::inode::Inode;
@@ -14,14 +16,14 @@ use apfs_core::image::part::table::{PartitionType, Table};
 use apfs_core::image::probe;
 use apfs_core::text::escape::Escaped;
 use apfs_core::text::name::NameRule;
-use apfs_core::{BlockSize, Disk, Limits, ReadAt};
+use apfs_core::{BlockSize, Disk, Limits, ReadAt, Secret};
 
 use crate::patch::{Input, Patch, region_of};
-use crate::seed::{RegionKind, seeds};
+use crate::seed::{PASSWORD, RegionKind, seeds};
 use crate::view::{self, Outcome};
 
 /// Name and function of every target.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("image", image),
     ("node", node),
     ("records", records),
@@ -30,6 +32,7 @@ pub const TARGETS: [(&str, fn(&[u8])); 8] = [
     ("apm", apm),
     ("mbr", mbr),
     ("probe", probe),
+    ("keybag", keybag),
 ];
 
 /// Ceilings low enough that reaching one is quick.
@@ -41,12 +44,15 @@ pub fn limits() -> Limits {
     limits.xattr_bytes = 1 << 20;
     limits.directory_depth = 64;
     limits.snapshots = 100;
+    limits.kdf_rounds = 1000;
+    limits.unlock_attempts = 8;
     limits
 }
 
 fn options() -> ContainerOptions {
     let mut options = ContainerOptions::default();
     options.limits = limits();
+    options.secrets = vec![Secret::password(PASSWORD)];
     options
 }
 
@@ -99,6 +105,10 @@ pub fn check_disk(bytes: Vec<u8>) -> Outcome {
         }
         for (slot, volume) in container.volumes() {
             let Some(volume) = out.ok(volume) else { continue };
+            if let Some(protection) = out.ok(volume.protection()) {
+                let kinds: Vec<_> = protection.records.iter().map(|record| record.kind).collect();
+                out.answer((kinds, protection.hint, protection.rolling.map(|rolling| rolling.percent)));
+            }
             out.answer((slot, volume.name().as_bytes(), volume.role().0, volume.modified_by().len()));
             if let Some(view) = out.ok(volume.view()) {
                 view::check(&view, &*device, &mut out);
@@ -158,6 +168,20 @@ pub fn records(bytes: &[u8]) {
             assert!(extent.len > 0 && extent.len % 4096 == 0 && extent.logical % 4096 == 0);
             assert_eq!(extent.logical.checked_add(extent.len), Some(extent.end()));
         }
+    }
+}
+
+/// Entries of a keybag from any bytes behind its object header, and a key blob from the same bytes.
+pub fn keybag(bytes: &[u8]) {
+    if let Ok(entries) = keybag::entries(bytes) {
+        let held: usize = entries.iter().map(|entry| 24 + entry.data.len()).sum();
+        assert!(16 + held <= bytes.len(), "promise: entries lie in their keybag, one after the other");
+        for entry in &entries {
+            let _ = KeyBlob::parse(&entry.data).map(|blob| (blob.rounds(), blob.uuid()));
+        }
+    }
+    if let Ok(blob) = KeyBlob::parse(bytes) {
+        assert_ne!(blob.rounds(), Some(0), "promise: there is no derivation without rounds");
     }
 }
 

@@ -10,8 +10,9 @@ use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
 use apfs_fuzz::patch::Input;
 use apfs_fuzz::rng::Rng;
-use apfs_fuzz::seed::seeds;
+use apfs_fuzz::seed::{RegionKind, seeds};
 use apfs_fuzz::target::{self, TARGETS};
+use apfs_tests::build::Role;
 
 #[global_allocator]
 static METER: Meter = Meter;
@@ -74,6 +75,7 @@ fn smoke_of_small_targets() {
     let seed = number("APFS_FUZZ_SEED", 0xA9F5);
     println!("APFS_FUZZ_SEED={seed}");
     let mut rng = Rng(seed);
+    let keybags = keybags();
     for run in 0..20_000 {
         let mut bytes: Vec<u8> = (0..rng.below(200)).map(|_| rng.next() as u8).collect();
         if rng.one_in(2) {
@@ -87,6 +89,14 @@ fn smoke_of_small_targets() {
         let folded = [text.as_bytes(), &[0], text.to_lowercase().as_bytes()].concat();
         for bytes in [&bytes, &folded] {
             check(bytes, target::names, &format!("names, run {run} of seed {seed}: {bytes:02x?}"));
+        }
+        if run % 4 == 0 {
+            let mut bytes = keybags[rng.below(keybags.len())].clone();
+            for _ in 0..1 + rng.below(4) {
+                let at = rng.below(bytes.len().min(1000));
+                bytes[at] = rng.next() as u8;
+            }
+            check(&bytes, target::keybag, &format!("keybag, run {run} of seed {seed}: {bytes:02x?}"));
         }
         if run % 40 == 0 {
             let input = Input { seed: 0, patches: fresh(&mut rng).patches };
@@ -112,6 +122,22 @@ fn table_like(rng: &mut Rng) -> Vec<u8> {
         _ => 0,
     };
     (0..rng.below(2000)).map(|_| byte(rng)).collect()
+}
+
+/// Keybags of the seeds behind their object headers, and what their entries hold.
+fn keybags() -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for seed in seeds() {
+        let keybags = seed.regions.iter().filter(|region| region.kind == RegionKind::Object(Role::Keybag));
+        for region in keybags {
+            let bytes = seed.bytes[region.start + 0x20..region.start + region.len].to_vec();
+            let entries = apfs_core::apfs::keybag::entries(&bytes).unwrap();
+            found.extend(entries.into_iter().map(|entry| entry.data).filter(|data| data.len() > 20));
+            found.push(bytes);
+        }
+    }
+    assert!(found.len() > 6);
+    found
 }
 
 fn check(bytes: &[u8], target: fn(&[u8]), what: &str) {

@@ -133,3 +133,113 @@ impl fmt::Debug for KeyBlob {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::{Digest, Sha256};
+
+    fn element(tag: u8, value: &[u8]) -> Vec<u8> {
+        let len = u8::try_from(value.len()).unwrap();
+        let head = if len < 0x80 { vec![tag, len] } else { vec![tag, 0x81, len] };
+        [&head, value].concat()
+    }
+
+    /// A blob around the elements of its inner part, with the right HMAC.
+    fn blob(inner: &[Vec<u8>]) -> Vec<u8> {
+        let inner = element(0xA3, &inner.concat());
+        let key = Sha256::digest(b"\x01\x16\x20\x17\x15\x05saltsalt");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
+        mac.update(&inner);
+        let mac = element(0x81, &mac.finalize().into_bytes());
+        let whole = [element(0x80, &[0]), mac, element(0x82, b"saltsalt"), inner].concat();
+        [element(0x30, &whole), vec![0; 5]].concat()
+    }
+
+    /// The inner part of a key that a password unwraps: uuid, flags, wrapped key, iterations, salt.
+    fn inner() -> Vec<Vec<u8>> {
+        vec![
+            element(0x81, &[7; 16]),
+            element(0x82, &[0x10, 0, 0, 0, 2, 9, 9, 9]),
+            element(0x83, &[3; 40]),
+            element(0x84, &[1, 0x86, 0xA0]),
+            element(0x85, &[5; 16]),
+            element(0x99, &[0xFF; 100]),
+        ]
+    }
+
+    /// What stands in a blob is what is said of it; unknown elements and padding do not matter.
+    #[test]
+    fn fields() {
+        let blob = KeyBlob::parse(&blob(&inner())).unwrap();
+        assert_eq!((blob.uuid(), blob.rounds(), blob.salt.len()), (Uuid([7; 16]), Some(100_000), 16));
+        assert_eq!(
+            (blob.is_hardware_bound(), blob.is_core_storage(), blob.wrapped.len()),
+            (false, false, 40)
+        );
+    }
+
+    /// Flags: bound to hardware, and an AES-128 key in a field for a longer one.
+    #[test]
+    fn flags() {
+        for (flags, bound, core_storage, len) in
+            [(1, true, false, 40), (2, false, true, 24), (3, true, true, 24)]
+        {
+            let mut inner = inner();
+            inner[1] = element(0x82, &[flags, 0, 0, 0, 1, 0, 0, 0]);
+            let blob = KeyBlob::parse(&blob(&inner)).unwrap();
+            assert_eq!((blob.is_hardware_bound(), blob.is_core_storage()), (bound, core_storage));
+            assert_eq!(blob.wrapped.len(), len);
+        }
+    }
+
+    /// Each part that is missing or of impossible length is named; any changed byte of the inner part is found.
+    #[test]
+    fn flaws() {
+        let field = |bytes: &[u8]| KeyBlob::parse(bytes).unwrap_err().field;
+        for (index, name) in [(0, "uuid"), (1, "flags"), (2, "wrapped key")] {
+            let mut inner = inner();
+            inner.remove(index);
+            assert_eq!(field(&blob(&inner)), name);
+        }
+        for (index, short, name) in [
+            (0, element(0x81, &[7; 15]), "uuid"),
+            (1, element(0x82, &[0; 3]), "flags"),
+            (2, element(0x83, &[3; 39]), "wrapped key"),
+            (3, element(0x84, &[]), "iterations"),
+            (3, element(0x84, &[1, 0, 0, 0, 0]), "iterations"),
+        ] {
+            let mut inner = inner();
+            inner[index] = short;
+            assert_eq!(field(&blob(&inner)), name, "{index}");
+        }
+        let sound = blob(&inner());
+        for index in 60..sound.len() - 5 {
+            let mut changed = sound.clone();
+            changed[index] ^= 0x40;
+            assert!(KeyBlob::parse(&changed).is_err(), "{index}");
+        }
+        for len in 0..sound.len() - 5 {
+            assert!(KeyBlob::parse(&sound[..len]).is_err(), "{len}");
+        }
+    }
+
+    /// A key whose second half is zero is an AES-128 key in a field of 32 bytes.
+    #[test]
+    fn short_key_in_a_long_field() {
+        // RFC 3394, section 4.1.
+        let wrapped = b"\x1F\xA6\x8B\x0A\x81\x12\xB4\x47\xAE\xF3\x4B\xD8\xFB\x5A\x7B\x82\x9D\x3E\x86\x23\x71\xD2\xCF\xE5";
+        let mut inner = inner();
+        inner[2] = element(0x83, wrapped);
+        let blob = KeyBlob::parse(&blob(&inner)).unwrap();
+        let mut key: Vec<u8> = (0..16).collect();
+        let expected: Vec<u8> = (0..16).map(|n| n * 0x11).collect();
+        assert_eq!(blob.unwrap_with(&key).as_deref(), Some(&expected));
+        key.resize(32, 0);
+        assert_eq!(blob.unwrap_with(&key).as_deref(), Some(&expected));
+        key[31] = 1;
+        assert_eq!(blob.unwrap_with(&key), None);
+    }
+}

@@ -155,3 +155,71 @@ fn cut(bytes: &[u8], count: u16, align: usize, known: bool) -> Option<Vec<Entry>
     }
     Some(entries)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    /// A locker of entries (tag, length of data); `align` is what entries begin at.
+    fn locker(entries: &[(u16, usize)], align: usize, with_head: bool) -> Vec<u8> {
+        let mut body = Vec::new();
+        for (number, (tag, len)) in (1u8..).zip(entries) {
+            body.extend([number; 16]);
+            body.extend(tag.to_le_bytes());
+            body.extend(u16::try_from(*len).unwrap().to_le_bytes());
+            body.extend([0; 4]);
+            body.extend(vec![number ^ 0xFF; *len]);
+            body.resize(body.len().next_multiple_of(align), 0);
+        }
+        let len = u32::try_from(body.len().saturating_add(if with_head { 16 } else { 0 })).unwrap();
+        let count = u16::try_from(entries.len()).unwrap();
+        let head = [&2u16.to_le_bytes()[..], &count.to_le_bytes(), &len.to_le_bytes(), &[0; 8]].concat();
+        let mut bytes = [head, body].concat();
+        bytes.extend([0; 24]);
+        bytes
+    }
+
+    /// Both alignments and both ways to count the bytes give the same entries.
+    #[test]
+    fn forms() {
+        let wanted = [(0xF8, 16), (2, 124), (3, 16), (3, 147), (4, 5)];
+        for (align, with_head) in [(16, true), (16, false), (1, true), (1, false)] {
+            let entries = entries(&locker(&wanted, align, with_head)).unwrap();
+            for ((entry, (tag, len)), number) in entries.iter().zip(wanted).zip(1u8..) {
+                assert_eq!((entry.uuid, entry.tag), (Uuid([number; 16]), tag), "{align} {with_head}");
+                assert_eq!(entry.data, vec![number ^ 0xFF; len], "{align} {with_head}");
+            }
+            assert_eq!(entries.len(), wanted.len());
+        }
+        assert_eq!(entries(&locker(&[], 16, true)).unwrap(), []);
+    }
+
+    /// An entry of an unknown kind is kept: newer systems may have more.
+    #[test]
+    fn unknown_tags() {
+        let entries = entries(&locker(&[(2, 40), (99, 7), (3, 16)], 16, true)).unwrap();
+        assert_eq!(entries.iter().map(|entry| entry.tag).collect::<Vec<_>>(), [2, 99, 3]);
+    }
+
+    /// Another version, and numbers that lead out of the keybag.
+    #[test]
+    fn flaws() {
+        let sound = locker(&[(2, 124), (3, 16)], 16, true);
+        let changed = |at: usize, value: &[u8]| {
+            let mut bytes = sound.clone();
+            bytes[at..at + value.len()].copy_from_slice(value);
+            entries(&bytes).map(|_| ()).map_err(|flaw| flaw.field)
+        };
+        assert_eq!(changed(0, &[3]), Err("kl_version"));
+        assert_eq!(changed(2, &[3]), Err("kl_nkeys"));
+        assert_eq!(changed(2, &[0xFF, 0xFF]), Err("kl_nkeys"));
+        assert_eq!(changed(4, &[0xFF, 0xFF, 0xFF, 0xFF]), Err("kl_nbytes"));
+        assert_eq!(changed(4, &[40, 0]), Err("kl_nkeys"));
+        assert_eq!(changed(16 + 18, &[0xFF, 0xFF]), Err("kl_nkeys"));
+        for len in 0..200 {
+            let _ = entries(&sound[..len.min(sound.len())]);
+        }
+        assert!(entries(&sound[..10]).is_err());
+    }
+}
