@@ -22,6 +22,7 @@ pub mod damage;
 pub mod disk;
 pub mod edit;
 pub mod encrypted_image;
+pub mod ewf;
 pub mod fstree;
 pub mod gpt;
 pub mod image;
