@@ -14,3 +14,6 @@ mod disks;
 mod images;
 mod lab;
 mod large;
+mod partitions;
+mod readers;
+mod udif;

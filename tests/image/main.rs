@@ -15,6 +15,8 @@ mod bundle;
 mod encrypted;
 #[cfg(feature = "ewf")]
 mod ewf;
+mod partition;
+mod probe;
 mod shared;
 mod sparse;
 mod split;

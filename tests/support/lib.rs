@@ -12,6 +12,7 @@
 )]
 
 pub mod build;
+pub mod compress;
 pub mod corpus;
 pub mod device;
 pub mod digest;

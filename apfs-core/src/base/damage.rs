@@ -41,6 +41,8 @@ pub enum Damage {
     Name = 14,
     /// Two extents of one stream overlap.
     Overlap = 15,
+    /// Compressed data cannot be expanded.
+    Compressed = 16,
 }
 
 impl Damage {
@@ -68,6 +70,7 @@ impl Damage {
             Damage::Contradiction => "contradicts another record",
             Damage::Name => "bad name",
             Damage::Overlap => "extents overlap",
+            Damage::Compressed => "compressed data cannot be expanded",
         }
     }
 }

@@ -13,6 +13,7 @@ use super::ewf::EwfImage;
 use super::format::Format;
 use super::probe::{Content, probe};
 use super::sparse::SparseImage;
+use super::udif::Udif;
 use crate::base::bytes::len64;
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
@@ -37,6 +38,8 @@ pub struct Layer {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Image {
+    /// UDIF, in one file or in segments.
+    Udif(Arc<Udif>),
     /// ASIF.
     Asif(Arc<AsifImage>),
     /// Encrypted, of either version.
@@ -59,6 +62,7 @@ impl Image {
     #[must_use]
     pub fn format(&self) -> Format {
         match self {
+            Image::Udif(_) => Format::Udif,
             Image::Asif(_) => Format::Asif,
             Image::Encrypted(image) => image.info().format,
             Image::Sparse(_) => Format::SparseImage,
@@ -74,6 +78,7 @@ impl Image {
     /// The disk in it.
     fn device(&self) -> Arc<dyn ReadAt> {
         match self {
+            Image::Udif(image) => image.clone(),
             Image::Asif(image) => image.clone(),
             Image::Encrypted(image) => image.clone(),
             Image::Sparse(image) => image.clone(),
@@ -125,10 +130,11 @@ impl Unwrapped {
             let format = match wanted.take() {
                 Some(Format::Raw) => return Ok(self),
                 Some(format) => format,
-                None => match probe(&*self.device)? {
-                    Content::Wrapped(format) => format,
-                    Content::Image(what, hint) => return Err(Error::unsupported(what, hint)),
-                    _ => return Ok(self),
+                None => match probe(&*self.device) {
+                    Ok(Content::Wrapped(format)) => format,
+                    Ok(Content::Image(what, hint)) => return Err(Error::unsupported(what, hint)),
+                    // A disk with a place that can't be read may still have a table and sound partitions.
+                    Ok(_) | Err(_) => return Ok(self),
                 },
             };
             self.take_off(open_layer(self.device.clone(), format, secrets, limits)?, limits)?;
@@ -153,6 +159,8 @@ pub fn unwrap(
 /// Opens one disk image.
 fn open_layer(device: Arc<dyn ReadAt>, format: Format, secrets: &[Secret], limits: &Limits) -> Result<Image> {
     Ok(match format {
+        Format::Raw => return Err(Error::Misuse("a raw disk is no layer")),
+        Format::Udif => Image::Udif(Arc::new(Udif::open(device, limits)?)),
         Format::EncryptedV1 | Format::EncryptedV2 => {
             Image::Encrypted(Arc::new(EncryptedImage::open(device, secrets, limits)?))
         }
@@ -171,7 +179,6 @@ fn open_layer(device: Arc<dyn ReadAt>, format: Format, secrets: &[Secret], limit
                 "open it by its path",
             ));
         }
-        _ => return Err(Error::unsupported(alloc::format!("{format}"), "")),
     })
 }
 

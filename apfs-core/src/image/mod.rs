@@ -13,7 +13,10 @@ pub mod layers;
 pub mod part;
 #[cfg(feature = "std")]
 pub mod path;
+pub mod plist;
 pub mod probe;
+pub mod resource_fork;
 pub mod sparse;
 #[cfg(feature = "std")]
 pub mod split;
+pub mod udif;

@@ -10,6 +10,7 @@ use super::bundle::Bundle;
 use super::format::Format;
 use super::layers::{Image, Unwrapped};
 use super::split::{Parts, join, parts};
+use super::udif::Udif;
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
@@ -81,8 +82,10 @@ fn open_bundle(path: &Path, secrets: &[Secret], limits: &Limits) -> Result<Opene
 }
 
 fn open_segments(parts: &[PathBuf], secrets: &[Secret], limits: &Limits) -> Result<Opened> {
-    let _ = (files(parts)?, secrets, limits);
-    Err(Error::unsupported("UDIF in segments", ""))
+    let mut files = files(parts)?.into_iter();
+    let first = files.next().ok_or(Error::Misuse("an image of no segments"))?;
+    let image = Arc::new(Udif::open_segments(first.clone(), files.collect(), limits)?);
+    open_image(first, Image::Udif(image), secrets, limits)
 }
 
 #[cfg(feature = "ewf")]

@@ -10,23 +10,28 @@
 //! A volume is a list of changes, cut into transactions by snapshots and commits; the n-th transactions of all
 //! volumes share one transaction id. Output depends on nothing but the description.
 
+pub mod apm;
 pub mod area;
 pub mod asif;
 pub mod bundle;
 pub mod bytes;
 pub mod catalog;
 pub mod checkpoint;
+pub mod cipher;
 pub mod container;
 pub mod content;
 pub mod damage;
 pub mod disk;
 pub mod edit;
 pub mod encrypted_image;
+pub mod encryption;
 pub mod ewf;
 pub mod fstree;
 pub mod gpt;
 pub mod image;
+pub mod keybag;
 pub mod live;
+pub mod mbr;
 pub mod namehash;
 pub mod node;
 pub mod object;
@@ -40,14 +45,17 @@ pub mod superblock;
 pub mod tree;
 pub mod volume;
 
+pub use apm::Apm;
 pub use asif::Asif;
 pub use container::ImageBuilder;
 pub use content::{Content, Inode, Link, Xattr};
 pub use disk::{Disk, Place, Role};
 pub use encrypted_image::EncryptedImage;
+pub use encryption::{Encryption, Unlock};
 pub use fstree::Protection;
 pub use gpt::Gpt;
 pub use image::{Checkpoint, Image, VolumeMap};
+pub use mbr::Mbr;
 pub use namehash::Keys;
 pub use object::fix_checksum;
 pub use sparse_image::SparseImage;
