@@ -19,9 +19,10 @@ use apfs_core::{BlockSize, Disk, Limits, ReadAt};
 use crate::patch::{Input, Patch, region_of};
 use crate::seed::{RegionKind, seeds};
 use crate::view::{self, Outcome};
+use crate::wrapped;
 
 /// Name and function of every target.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, fn(&[u8])); 11] = [
     ("image", image),
     ("node", node),
     ("records", records),
@@ -30,6 +31,9 @@ pub const TARGETS: [(&str, fn(&[u8])); 8] = [
     ("apm", apm),
     ("mbr", mbr),
     ("probe", probe),
+    ("encrypted", wrapped::encrypted),
+    ("sparse", wrapped::sparse),
+    ("asif", wrapped::asif),
 ];
 
 /// Ceilings low enough that reaching one is quick.
