@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use apfs_core::apfs::ContainerOptions;
+use apfs_core::image::bundle::Bundle;
+use apfs_core::image::encrypted::{self, EncryptionInfo};
 use apfs_core::image::layers::{Unwrapped, unwrap};
 use apfs_core::image::path::open_path;
+use apfs_core::io::file::FileDevice;
 use apfs_core::{Disk, Error, Limits, LockReason, ReadAt, Secret};
 
 use crate::args::Source;
@@ -44,6 +47,17 @@ impl Source {
             None => open_path(&self.image, self.open_as, secrets, &limits).map(|opened| opened.unwrapped),
         });
         unwrapped.map_err(Failure::core(self.name()))
+    }
+
+    /// How the image itself is encrypted; `None` if it is not.
+    pub(crate) fn encryption(&self) -> Result<Option<EncryptionInfo>, Failure> {
+        let limits = Limits::default();
+        if self.image.is_dir() {
+            let info = Bundle::open(&self.image, &limits).and_then(|bundle| bundle.encryption(&limits));
+            return info.map_err(Failure::core(self.name()));
+        }
+        let device = FileDevice::open(&self.image).map_err(Failure::core(self.name()))?;
+        Ok(encrypted::inspect(&device, &limits).ok())
     }
 
     /// Tries to open something with the secrets at hand, and with what the user types as long as that may help.

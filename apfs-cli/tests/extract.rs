@@ -16,6 +16,7 @@ use std::process::{Command, Output, Stdio};
 
 use apfs_tests::build::records::{APFS_TYPE_DIR_REC, APFS_TYPE_FILE_EXTENT, Key, dir_rec, file_extent};
 use apfs_tests::build::{ImageBuilder, Keys, VolumeBuilder};
+use apfs_tests::compress::{decmpfs, sample};
 
 const ROOT: u64 = 2;
 /// 2001-09-09 01:46:40.123456789 UTC.
@@ -319,6 +320,29 @@ fn damage_costs_one_file() {
     assert_eq!(kept, vec![9; 32_768]);
     let tar = lab.through_tar(&["--keep-damaged"]);
     assert_eq!(fs::read(tar.join("bad.partial")).unwrap(), kept);
+}
+
+/// A compressed file becomes a plain one, without the attributes that hold its compressed data.
+#[test]
+fn compressed_files_become_plain() {
+    let content = sample::text(150_000, 4);
+    let (zlib, fork) = decmpfs::packed(4, &content);
+    let volume = VolumeBuilder::new("V")
+        .compressed_fork("/fork", zlib, fork.unwrap())
+        .compressed_inline("/inline", decmpfs::packed(7, b"a few words").0)
+        .xattr("/fork", "com.example.note", b"value")
+        .file("/plain", b"plain");
+    let lab = Lab::new([volume]);
+    let output = lab.extract(&["-o", "out"]);
+    assert_eq!((code(&output), text(&output.stderr)), (0, String::new()));
+    for out in [lab.path("out"), lab.through_tar(&[])] {
+        assert_eq!(names(&out), ["fork", "inline", "plain"]);
+        assert!(fs::read(out.join("fork")).unwrap() == content);
+        assert_eq!(fs::read(out.join("inline")).unwrap(), b"a few words");
+    }
+    let archive = lab.extract(&["--to", "tar"]).stdout;
+    let holds = |words: &[u8]| archive.windows(words.len()).any(|window| window == words);
+    assert!(holds(b"com.example.note") && !holds(b"com.apple.decmpfs") && !holds(b"com.apple.ResourceFork"));
 }
 
 /// Compression that cannot be read is a reason to leave the file out, never to give the stored bytes.

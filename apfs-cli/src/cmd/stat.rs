@@ -62,6 +62,8 @@ struct FileRow<'a> {
     bsd_flag_names: Vec<String>,
     internal_flag_names: Vec<String>,
     protection_class: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compression: Option<String>,
     write_generation: u32,
     modified: Option<String>,
     changed: Option<String>,
@@ -148,6 +150,7 @@ impl<'a> Details<'a> {
             bsd_flag_names: flags::bsd(stat.bsd_flags),
             internal_flag_names: flags::inode(stat.internal_flags),
             protection_class: stat.protection_class,
+            compression: stat.compression.map(|compression| kind_name(compression.kind)),
             write_generation: stat.write_generation,
             modified: text(stat.modified),
             changed: text(stat.changed),

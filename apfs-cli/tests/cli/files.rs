@@ -1,6 +1,7 @@
 //! `apfs stat`, `cat`, `xattr` and `hash`.
 
 use apfs_tests::build::{ImageBuilder, VolumeBuilder};
+use apfs_tests::compress::decmpfs;
 use sha2::{Digest, Sha256};
 
 use crate::support::Disk;
@@ -93,18 +94,36 @@ fn cat_streams() {
     assert_eq!(disk.apfs("cat", &["--stream", "tape", "/dir/big"]).code, 2);
 }
 
-/// A file that can't be read is said by its type, the others come all the same.
+/// A compressed file comes decompressed; one that can't be read is said by its type or damage, the others come all the
+/// same.
 #[test]
-fn cat_of_a_compressed_file() {
-    let header = [b"fpmc".as_slice(), &8_u32.to_le_bytes(), &5_u64.to_le_bytes()].concat();
-    let volume =
-        VolumeBuilder::new("V").file("/a", b"before").compressed_inline("/c", header).file("/z", b"after");
+fn compressed_files() {
+    let (good, fork) = decmpfs::packed(12, &big());
+    let unknown = decmpfs::attribute(99, 5, b"");
+    let volume = VolumeBuilder::new("V")
+        .file("/a", b"before")
+        .compressed_fork("/good", good, fork.unwrap())
+        .compressed_inline("/damaged", decmpfs::attribute(8, 5, b""))
+        .compressed_inline("/unknown", unknown)
+        .file("/z", b"after");
     let disk = Disk::of(&ImageBuilder::new().volume(volume).build());
-    let run = disk.apfs("cat", &["/a", "/c", "/z"]);
-    assert_eq!((run.code, run.text()), (1, "beforeafter"));
-    assert!(run.stderr.starts_with("apfs: /c: ") && run.stderr.contains("type 8 (LZVN"), "{}", run.stderr);
-    let run = disk.apfs("cat", &["/c"]);
-    assert_eq!((run.code, run.text()), (1, ""));
+    assert_eq!(disk.apfs("cat", &["/good"]).stdout, big());
+    assert_eq!(disk.apfs("hash", &["/good"]).clean(), format!("{}  /good\n", sum(&big())));
+    let stat = disk.apfs("stat", &["/good"]).clean();
+    assert!(stat.contains("type 12 (LZFSE in the resource fork)"), "{stat}");
+    let json = disk.apfs("stat", &["--json", "/good"]).json();
+    assert_eq!(json["files"][0]["compression"], "type 12 (LZFSE in the resource fork)");
+    for (path, words) in [("/damaged", "expected a resource fork"), ("/unknown", "type 99 (unknown)")] {
+        let run = disk.apfs("cat", &["/a", path, "/z"]);
+        assert_eq!((run.code, run.text()), (1, "beforeafter"));
+        assert!(
+            run.stderr.starts_with(&format!("apfs: {path}: ")) && run.stderr.contains(words),
+            "{}",
+            run.stderr
+        );
+        let run = disk.apfs("cat", &[path]);
+        assert_eq!((run.code, run.text()), (1, ""));
+    }
 }
 
 /// Names and sizes; one value as it is, as a dump, and all of them as JSON.

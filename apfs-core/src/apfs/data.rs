@@ -46,6 +46,23 @@ impl Pending<'_> {
     }
 }
 
+/// Where bytes that are stored as they are read lie.
+pub(crate) enum Content {
+    Stream(Stream),
+    /// In a record, which is copied.
+    Inline(Vec<u8>),
+}
+
+impl Content {
+    /// Length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Content::Stream(stream) => stream.size,
+            Content::Inline(bytes) => len64(bytes.len()),
+        }
+    }
+}
+
 /// Goes along the extents of one stream.
 struct Extents<'v> {
     view: &'v View,
@@ -186,6 +203,21 @@ impl<'v> Extents<'v> {
 }
 
 impl View {
+    /// Reads from a stream or a copied record; returns how many bytes, less than asked only at the end.
+    pub(crate) fn read_content(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        match content {
+            Content::Stream(stream) => self.read_stream(stream, offset, buf),
+            Content::Inline(bytes) => {
+                let rest = to_usize(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or(&[]);
+                let len = rest.len().min(buf.len());
+                if let (Some(target), Some(source)) = (buf.get_mut(..len), rest.get(..len)) {
+                    target.copy_from_slice(source);
+                }
+                Ok(len)
+            }
+        }
+    }
+
     /// Reads from a stream; returns how many bytes, less than asked only at its end.
     pub(crate) fn read_stream(&self, stream: &Stream, offset: u64, buf: &mut [u8]) -> Result<usize> {
         let available = stream.size.saturating_sub(offset);

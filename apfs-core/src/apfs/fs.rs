@@ -4,7 +4,8 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::btree::Cursor;
-use super::data::Stream;
+use super::compressed::Fork;
+use super::data::{Content, Stream};
 use super::record::dir::DirRec;
 use super::record::inode::Inode;
 use super::record::key::{self, RecordType};
@@ -18,9 +19,10 @@ use crate::base::damage::{Corrupt, Damage};
 use crate::base::error::{Error, Result};
 use crate::base::ids::FileId;
 use crate::base::limits::Limits;
-use crate::decmpfs::{DecmpfsHeader, kind_name};
+use crate::decmpfs::header::HEADER_LEN;
+use crate::decmpfs::{Compressed, DecmpfsHeader};
 use crate::fs::types::{
-    Compression, DirEntry, DirPos, DirState, ExtentRun, Kind, Name, Stat, StreamId, XattrInfo, bsd_flags,
+    DirEntry, DirPos, DirState, ExtentRun, Kind, Name, Stat, StreamId, XattrInfo, bsd_flags,
 };
 use crate::fs::view::{Fs, sealed};
 use crate::text::escape::Escaped;
@@ -33,15 +35,6 @@ const MAX_NAME: usize = 1022;
 
 /// Links of one file that are searched for one of its entries.
 const MAX_LINKS_SEARCHED: usize = 4096;
-
-/// Bytes of a decmpfs header.
-const DECMPFS_HEADER: usize = 16;
-
-/// Where the bytes of a stream are.
-enum Content {
-    Stream(Stream),
-    Inline(Vec<u8>),
-}
 
 impl View {
     /// Runs `use_it` on the inode of a file.
@@ -86,24 +79,10 @@ impl View {
         Ok(found)
     }
 
-    fn read_content(&self, content: &Content, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        match content {
-            Content::Stream(stream) => self.read_stream(stream, offset, buf),
-            Content::Inline(bytes) => {
-                let rest = to_usize(offset).ok().and_then(|offset| bytes.get(offset..)).unwrap_or(&[]);
-                let len = rest.len().min(buf.len());
-                if let (Some(target), Some(source)) = (buf.get_mut(..len), rest.get(..len)) {
-                    target.copy_from_slice(source);
-                }
-                Ok(len)
-            }
-        }
-    }
-
     /// Header of a compressed file. The flag without the attribute means a plain file, as the kernel has it.
     fn decmpfs(&self, id: FileId) -> Result<Option<DecmpfsHeader>> {
         let Some(content) = self.xattr_content(id, DECMPFS_XATTR)? else { return Ok(None) };
-        let mut header = [0; DECMPFS_HEADER];
+        let mut header = [0; HEADER_LEN];
         let read = self.read_content(&content, 0, &mut header)?;
         match DecmpfsHeader::parse(get(&header, 0, read).unwrap_or(&[])) {
             Ok(header) => Ok(Some(header)),
@@ -130,26 +109,31 @@ impl View {
         Ok(())
     }
 
-    /// What a stream of a file is made of.
+    /// A compressed file; `None` if the file is a plain one.
+    fn compressed(&self, stat: &Stat) -> Result<Option<Compressed<Fork<'_>>>> {
+        if stat.kind != Kind::File || stat.compression.is_none() {
+            return Ok(None);
+        }
+        check_present(stat)?;
+        let Some(attribute) = self.xattr_content(stat.id, DECMPFS_XATTR)? else { return Ok(None) };
+        let fork = || self.xattr_content(stat.id, RESOURCE_FORK_XATTR);
+        self.open_compressed(stat.id, &attribute, fork).map(Some)
+    }
+
+    /// What a stream of a file is made of, if it is stored as it is read.
     fn content(&self, id: FileId, stream: &StreamId) -> Result<Content> {
         match stream {
             StreamId::Data => {
                 let stat = self.stat(id)?;
-                match (stat.kind, stat.compression) {
-                    (Kind::Dir, _) => Err(Error::IsADirectory),
-                    (_, Some(Compression { kind })) => {
-                        let what = alloc::format!("compressed file {id}, decmpfs {}", kind_name(kind));
-                        Err(Error::unsupported(
-                            what,
-                            "this version lists compressed files and can't read them",
-                        ))
-                    }
-                    (Kind::File, None) if stat.is_dataless() => {
-                        let what = alloc::format!("dataless file {id}");
-                        Err(Error::unsupported(what, "its content is not on this disk"))
-                    }
-                    _ => self.raw_content(id),
+                if stat.kind == Kind::Dir {
+                    return Err(Error::IsADirectory);
                 }
+                if stat.kind == Kind::File && stat.compression.is_some() {
+                    let what = alloc::format!("extents of the content of compressed file {id}");
+                    return Err(Error::unsupported(what, "ask for those of its resource fork"));
+                }
+                check_present(&stat)?;
+                self.raw_content(id)
             }
             StreamId::Raw => self.raw_content(id),
             StreamId::ResourceFork => {
@@ -320,6 +304,15 @@ impl View {
     }
 }
 
+/// Content of dataless files can't be read.
+fn check_present(stat: &Stat) -> Result<()> {
+    if stat.kind == Kind::File && stat.is_dataless() {
+        let what = alloc::format!("content of dataless file {}", stat.id);
+        return Err(Error::unsupported(what, "its content is not on this disk"));
+    }
+    Ok(())
+}
+
 impl sealed::Sealed for View {}
 
 impl Fs for View {
@@ -406,18 +399,23 @@ impl Fs for View {
                 _ => Ok(stat.size),
             };
         }
-        Ok(match self.content(id, stream)? {
-            Content::Stream(stream) => stream.size,
-            Content::Inline(bytes) => len64(bytes.len()),
-        })
+        Ok(self.content(id, stream)?.len())
     }
 
     fn read_at(&self, id: FileId, stream: &StreamId, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        if *stream == StreamId::Data
+            && let Some(file) = self.compressed(&self.stat(id)?)?
+        {
+            return file.read_at(offset, buf, self.chunks());
+        }
         self.read_content(&self.content(id, stream)?, offset, buf)
     }
 
     fn read_file(&self, stat: &Stat, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        if stat.kind != Kind::File || stat.compression.is_some() || stat.is_dataless() {
+        if let Some(file) = self.compressed(stat)? {
+            return file.read_at(offset, buf, self.chunks());
+        }
+        if stat.kind != Kind::File || stat.is_dataless() {
             return self.read_at(stat.id, &StreamId::Data, offset, buf);
         }
         let stream = Stream { id: stat.private_id, size: stat.size, allocated: stat.allocated };

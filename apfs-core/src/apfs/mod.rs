@@ -3,6 +3,7 @@
 mod area;
 pub mod btree;
 pub mod checkpoint;
+mod compressed;
 pub mod container;
 mod data;
 mod fs;

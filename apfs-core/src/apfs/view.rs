@@ -14,6 +14,7 @@ use super::volume::{Encryption, Volume, VolumeSuperblock};
 use crate::base::error::{Error, LockReason, Locked, Result};
 use crate::base::ids::{Oid, Xid};
 use crate::crypto::xts::Xts;
+use crate::decmpfs::ChunkCache;
 use crate::text::name::NameRule;
 
 /// A readable volume: live, or one of its snapshots. Cheap to clone, shared between threads.
@@ -33,6 +34,7 @@ struct Inner {
     sealed_extents: Option<Tree>,
     rule: NameRule,
     data: DataRule,
+    chunks: ChunkCache,
 }
 
 /// How file data is stored.
@@ -66,8 +68,9 @@ impl View {
         } else {
             None
         };
+        let chunks = ChunkCache::new(container.store().limits().chunk_cache_bytes);
         let volume = volume.clone();
-        let inner = Inner { volume, superblock, snapshot, xid, tree, sealed_extents, rule, data };
+        let inner = Inner { volume, superblock, snapshot, xid, tree, sealed_extents, rule, data, chunks };
         Ok(View { inner: Arc::new(inner) })
     }
 
@@ -160,6 +163,11 @@ impl View {
     #[must_use]
     pub fn name_rule(&self) -> NameRule {
         self.inner.rule
+    }
+
+    /// Chunks of compressed files that were read in part.
+    pub(crate) fn chunks(&self) -> &ChunkCache {
+        &self.inner.chunks
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {

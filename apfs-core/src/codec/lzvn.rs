@@ -60,7 +60,7 @@ const fn ops() -> [Op; 256] {
     }
 }
 
-/// Fills `dst` from a raw LZVN stream. It may end with its last byte of content: the end mark is not asked for.
+/// Fills `dst` from a raw LZVN stream. It may end with its last byte of content, without the end mark.
 ///
 /// # Errors
 /// Undefined opcodes, distances that lead nowhere, data that is cut off or of another length than `dst`.
@@ -115,7 +115,16 @@ pub(super) fn expand(src: &[u8], mut output: Output<'_>) -> Result<(), Fault> {
             output.repeat(distance, matched).ok_or_else(|| broken_match(output.room(), matched))?;
         }
     }
-    Ok(())
+    check_end(src.get(at..).unwrap_or(&[]))
+}
+
+/// What follows the last byte must not be more content.
+fn check_end(rest: &[u8]) -> Result<(), Fault> {
+    let op = |byte: &u8| OPS.get(usize::from(*byte)).copied().unwrap_or(Op::Undefined);
+    match rest.iter().map(op).find(|op| !matches!(op, Op::Nothing)) {
+        None | Some(Op::End | Op::Undefined) => Ok(()),
+        Some(_) => Err(fault("more bytes than promised")),
+    }
 }
 
 /// Why `len` literals could not be copied.

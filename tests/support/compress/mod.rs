@@ -1,6 +1,7 @@
 //! Compressed bytes for tests: encoders, and the bytes to give them. They share nothing with the decoders.
 
 mod crates;
+pub mod decmpfs;
 mod lzbitmap;
 mod lzvn;
 pub mod sample;

@@ -1,11 +1,13 @@
-//! Floor 3: the header of transparently compressed files (sheet decmpfs). Decoding comes later.
+//! The header of a compressed file (sheet decmpfs, section 2).
 
 use alloc::boxed::Box;
-use alloc::string::String;
 
 use crate::base::bytes::{u32_at, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::fs::types::{Compression, Kind, Stat};
+
+/// Bytes of the header.
+pub const HEADER_LEN: usize = 16;
 
 /// Magic at the start of the header, `fpmc` on disk.
 const MAGIC: u32 = 0x636D_7066;
@@ -14,9 +16,9 @@ const MAGIC: u32 = 0x636D_7066;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DecmpfsHeader {
-    /// How and where the data is stored.
+    /// How and where the data is stored (`compression_type`); [`kind_name`](super::kind_name) names it.
     pub kind: u32,
-    /// Bytes that a program reads.
+    /// Bytes that a program reads; of a dataless directory it counts something else.
     pub uncompressed_size: u64,
 }
 
@@ -36,9 +38,7 @@ impl DecmpfsHeader {
         let uncompressed_size = u64_at(value, 8).ok_or_else(short)?;
         Ok(DecmpfsHeader { kind, uncompressed_size })
     }
-}
 
-impl DecmpfsHeader {
     /// Completes the metadata of a compressed file: how it is stored, and its size as a program sees it.
     pub(crate) fn apply(&self, stat: &mut Stat) {
         stat.compression = Some(Compression { kind: self.kind });
@@ -47,29 +47,6 @@ impl DecmpfsHeader {
             stat.size = self.uncompressed_size;
         }
     }
-}
-
-/// Name of a compression type for messages, for example `type 8 (LZVN in the resource fork)`.
-#[must_use]
-pub fn kind_name(kind: u32) -> String {
-    let name = match kind {
-        1 => "stored in the attribute",
-        3 => "zlib in the attribute",
-        4 => "zlib in the resource fork",
-        5 => "sparse, de-duplicated",
-        7 => "LZVN in the attribute",
-        8 => "LZVN in the resource fork",
-        9 => "stored in the attribute, after a marker",
-        10 => "stored in the resource fork",
-        11 => "LZFSE in the attribute",
-        12 => "LZFSE in the resource fork",
-        13 => "LZBITMAP in the attribute",
-        14 => "LZBITMAP in the resource fork",
-        0x8000_0001 => "dataless file",
-        0x8000_0002 => "dataless package",
-        _ => "unknown",
-    };
-    alloc::format!("type {kind} ({name})")
 }
 
 #[cfg(test)]
