@@ -21,6 +21,7 @@ use apfs_core::{BlockSize, Disk, Limits, ReadAt, Secret};
 use crate::patch::{Input, Patch, region_of};
 use crate::seed::{PASSWORD, RegionKind, seeds};
 use crate::view::{self, Outcome};
+use crate::wrapped;
 
 /// Name and function of every target.
 pub const TARGETS: &[(&str, fn(&[u8]))] = &[
@@ -33,6 +34,9 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("mbr", mbr),
     ("probe", probe),
     ("keybag", keybag),
+    ("encrypted", wrapped::encrypted),
+    ("sparse", wrapped::sparse),
+    ("asif", wrapped::asif),
 ];
 
 /// Ceilings low enough that reaching one is quick.

@@ -12,6 +12,7 @@ use apfs_fuzz::patch::Input;
 use apfs_fuzz::rng::Rng;
 use apfs_fuzz::seed::{RegionKind, seeds};
 use apfs_fuzz::target::{self, TARGETS};
+use apfs_fuzz::wrapped;
 use apfs_tests::build::Role;
 
 #[global_allocator]
@@ -108,6 +109,34 @@ fn smoke_of_small_targets() {
             {
                 check(&tables, target, &format!("{name}, run {run} of seed {seed}: {tables:02x?}"));
             }
+        }
+    }
+}
+
+/// Disk images with none or a few changed fields: no panic, no broken promise, no hang, little memory.
+#[test]
+fn smoke_of_disk_images() {
+    let seed = number("APFS_FUZZ_SEED", 0xA9F5);
+    println!("APFS_FUZZ_SEED={seed}");
+    let mut rng = Rng(seed);
+    let byte = |rng: &mut Rng| [0, 1, 2, 4, 0x40, 0x7F, 0x80, 0xC0, 0xFF, rng.next() as u8][rng.below(10)];
+    for run in 0..10_000 {
+        let mut bytes = vec![rng.next() as u8];
+        for _ in 0..rng.below(4) {
+            let len = [1, 2, 4, 8][rng.below(4)];
+            // Most fields stand at multiples of four.
+            let offset = (rng.next() as u16) & if rng.one_in(3) { 0xFFFF } else { 0xFFFC };
+            bytes.push(rng.next() as u8);
+            bytes.extend(offset.to_le_bytes());
+            bytes.push(len);
+            bytes.extend((0..len).map(|_| byte(&mut rng)).collect::<Vec<_>>());
+        }
+        for (name, target) in [
+            ("encrypted", wrapped::encrypted as fn(&[u8])),
+            ("sparse", wrapped::sparse),
+            ("asif", wrapped::asif),
+        ] {
+            check(&bytes, target, &format!("{name}, run {run} of seed {seed}: {bytes:02x?}"));
         }
     }
 }

@@ -13,6 +13,8 @@
 mod asif;
 mod bundle;
 mod encrypted;
+#[cfg(feature = "ewf")]
+mod ewf;
 mod partition;
 mod probe;
 mod shared;

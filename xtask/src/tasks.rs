@@ -18,6 +18,7 @@ pub(crate) fn check() -> Result<(), Failed> {
     run(cargo(&["fmt", "--all", "--check"]))?;
     run(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo(&["clippy", "-p", "apfs-core", "--no-default-features", "--", "-D", "warnings"]))?;
+    run(cargo(&["clippy", "-p", "apfs-core", "--features", "ewf", "--", "-D", "warnings"]))?;
     let mut doc = cargo(&["doc", "-p", "apfs-core", "--no-deps"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     run(doc)
@@ -27,7 +28,8 @@ pub(crate) fn check() -> Result<(), Failed> {
 pub(crate) fn rust() -> Result<(), Failed> {
     // The program that some tests start.
     run(cargo(&["build", "--release", "-p", "apfs-cli"]))?;
-    run(cargo(&["test", "--workspace", "--exclude", "apfs-py", "--exclude", "apfs-benches"]))
+    run(cargo(&["test", "--workspace", "--exclude", "apfs-py", "--exclude", "apfs-benches"]))?;
+    run(cargo(&["test", "-p", "apfs-tests", "--features", "ewf", "--test", "image", "ewf"]))
 }
 
 /// Links the core into a program without std and runs it on the sample.

@@ -1,7 +1,6 @@
 //! Sparse bundles, `.sparsebundle` and `.backupbundle`: a folder with a file for each band (sheet sparse-images,
 //! section 2).
 
-use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -9,6 +8,7 @@ use alloc::vec::Vec;
 use std::path::{Path, PathBuf};
 
 use super::encrypted::{EncryptedImage, EncryptionInfo, inspect};
+use super::plist::texts;
 use crate::base::bytes::{len64, to_usize, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
@@ -114,26 +114,23 @@ impl Info {
     fn read(path: &Path) -> Result<Info> {
         let place = |field| Place::new(LIST, field);
         let list = small_file(path)?.ok_or_else(|| Error::not_found(format!("{}", path.display())))?;
-        let values = scalars(&list)?;
-        let find = |key: &str| values.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
-        let number = |key: &'static str| -> Result<u64> {
-            let text = find(key).ok_or_else(|| Error::damage(Damage::Missing, place(key)))?;
-            let range = || Corrupt::new(Damage::Range, place(key)).found(text);
-            text.trim().parse().map_err(|_| range().into())
-        };
-        let kind = find("diskimage-bundle-type").unwrap_or(TYPE);
-        if kind != TYPE {
+        let keys = ["diskimage-bundle-type", "bundle-backingstore-version", "band-size", "size"];
+        let [kind, version, band_len, len] = texts(&list, keys)?;
+        if let Some(kind) = kind.filter(|kind| kind != TYPE) {
             return Err(Error::unsupported(format!("disk image bundle of type {kind}"), ""));
         }
-        let version = find("bundle-backingstore-version").unwrap_or("1").trim();
-        if version != "1" && version != "2" {
+        if let Some(version) = version.filter(|version| version != "1" && version != "2") {
             return Err(Error::unsupported(format!("sparse bundle of version {version}"), ""));
         }
-        let band_len = number("band-size")?;
+        let number = |text: Option<String>, key| -> Result<u64> {
+            let text = text.ok_or_else(|| Error::damage(Damage::Missing, place(key)))?;
+            text.parse().map_err(|_| Corrupt::new(Damage::Range, place(key)).found(text).into())
+        };
+        let band_len = number(band_len, "band-size")?;
         if !BAND_LENS.contains(&band_len) || band_len % 512 != 0 {
             return Err(Corrupt::new(Damage::Range, place("band-size")).found(band_len).into());
         }
-        Ok(Info { band_len, len: number("size")? })
+        Ok(Info { band_len, len: number(len, "size")? })
     }
 }
 
@@ -212,21 +209,4 @@ impl ReadAt for Bands {
             Err(_) => Run { len: rest, zeros: false },
         })
     }
-}
-
-/// Keys and values of the outermost dictionary, those that are text and numbers.
-fn scalars(xml: &[u8]) -> Result<Vec<(String, String)>> {
-    let bad = || Error::damage(Damage::Range, Place::new(LIST, ""));
-    let text = core::str::from_utf8(xml).map_err(|_| bad())?;
-    let options = roxmltree::ParsingOptions { allow_dtd: true, nodes_limit: 1 << 12, ..Default::default() };
-    let document = roxmltree::Document::parse_with_options(text, options).map_err(|_| bad())?;
-    let dict = document.root_element().first_element_child().ok_or_else(bad)?;
-    let elements: Vec<_> = dict.children().filter(|node| node.is_element()).collect();
-    let pair = |pair: &[roxmltree::Node<'_, '_>]| match pair {
-        [key, value] if key.has_tag_name("key") => {
-            Some((key.text()?.to_owned(), value.text().unwrap_or("").to_owned()))
-        }
-        _ => None,
-    };
-    Ok(elements.windows(2).filter_map(pair).collect())
 }

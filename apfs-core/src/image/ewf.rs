@@ -21,10 +21,23 @@ use crate::io::read_at::{ReadAt, past_end};
 
 /// Bytes of a chunk; 32 KiB are usual.
 const CHUNK: u64 = 2 << 20;
+/// Where the number of a segment stands in it.
+const NUMBER_OFFSET: u64 = 9;
 
 /// The disk in an EWF image.
 pub struct EwfImage {
     reader: EwfReader,
+    short: Option<ShortChunk>,
+}
+
+/// The last chunk, if the disk ends inside of it and it is not compressed. Only what the disk has of it is stored; the
+/// crate wants the whole chunk, and fails where the file ends before.
+struct ShortChunk {
+    /// Where it begins on the disk.
+    start: u64,
+    segment: Arc<dyn ReadAt>,
+    /// Where it begins in its segment.
+    at: u64,
 }
 
 impl EwfImage {
@@ -32,9 +45,15 @@ impl EwfImage {
     ///
     /// # Errors
     /// `Corrupt` with what the crate says, `Limit` for a disk or chunks longer than allowed, `Io`.
-    pub fn open(segments: Vec<Arc<dyn ReadAt>>, limits: &Limits) -> Result<EwfImage> {
-        let source = |device| SegmentSource::from_backing(Arc::new(Segment(device)));
-        let sources = segments.into_iter().map(source).collect();
+    pub fn open(mut segments: Vec<Arc<dyn ReadAt>>, limits: &Limits) -> Result<EwfImage> {
+        segments.sort_by_cached_key(|segment| {
+            let mut number = [0; 2];
+            let read = segment.read_exact_at(NUMBER_OFFSET, &mut number);
+            read.ok().map(|()| u16::from_le_bytes(number))
+        });
+        let source =
+            |device: &Arc<dyn ReadAt>| SegmentSource::from_backing(Arc::new(Segment(device.clone())));
+        let sources = segments.iter().map(source).collect();
         let reader = EwfReader::open_lazy_from_sources(sources).map_err(|cause| error(0, 0, cause))?;
         for (what, limit, found) in [
             ("bytes of a disk image", limits.image_bytes, reader.total_size()),
@@ -44,7 +63,18 @@ impl EwfImage {
                 return Err(Error::limit(what, limit, found));
             }
         }
-        Ok(EwfImage { reader })
+        let short = ShortChunk::find(&reader, &segments);
+        Ok(EwfImage { reader, short })
+    }
+}
+
+impl ShortChunk {
+    fn find(reader: &EwfReader, segments: &[Arc<dyn ReadAt>]) -> Option<ShortChunk> {
+        let (len, chunk) = (reader.total_size(), reader.chunk_size());
+        let start = len.checked_sub(len.checked_rem(chunk).filter(|rest| *rest > 0)?)?;
+        let number = usize::try_from(start.checked_div(chunk)?).ok()?;
+        let (at, _, is_compressed, segment) = reader.debug_chunk(number).ok()?;
+        (!is_compressed).then_some(ShortChunk { start, segment: segments.get(segment)?.clone(), at })
     }
 }
 
@@ -54,13 +84,18 @@ impl ReadAt for EwfImage {
     }
 
     fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
-        if offset.checked_add(len64(buf.len())).is_none_or(|end| end > self.len()) {
-            return Err(past_end(offset, buf.len(), self.len()));
+        let end = offset.checked_add(len64(buf.len())).filter(|end| *end <= self.len());
+        let end = end.ok_or_else(|| past_end(offset, buf.len(), self.len()))?;
+        let short = self.short.as_ref().filter(|short| short.start < end);
+        let from = short.map_or(end, |short| short.start.max(offset));
+        let (now, last) = buf.split_at_mut(to_usize(from.saturating_sub(offset))?);
+        if let Some(ShortChunk { start, segment, at }) = short {
+            segment.read_exact_at(at.saturating_add(from.saturating_sub(*start)), last)?;
         }
-        match self.reader.read_at(buf, offset) {
-            Ok(read) if read == buf.len() => Ok(()),
-            Ok(_) => Err(past_end(offset, buf.len(), self.len())),
-            Err(cause) => Err(error(offset, len64(buf.len()), cause)),
+        match self.reader.read_at(now, offset) {
+            Ok(read) if read == now.len() => Ok(()),
+            Ok(_) => Err(past_end(offset, now.len(), self.len())),
+            Err(cause) => Err(error(offset, len64(now.len()), cause)),
         }
     }
 }

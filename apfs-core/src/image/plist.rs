@@ -1,4 +1,4 @@
-//! The tables of a disk image in its property list (sheet dmg, section 2.2). Nothing else of the list is read.
+//! Property lists: the tables of a disk image (sheet dmg, section 2.2), and what describes a sparse bundle.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -35,6 +35,24 @@ pub struct Entry {
 /// # Errors
 /// `Corrupt` if the list cannot be parsed or has no such entries, `Limit` if it is made of too many parts.
 pub fn resource_fork(xml: &[u8], kind: &'static str) -> Result<Vec<Entry>> {
+    in_dict(xml, |dict| {
+        let missing = |field| move || Error::damage(Damage::Missing, place(field));
+        let resources = value(dict, "resource-fork").ok_or_else(missing("resource-fork"))?;
+        let entries = value(resources, kind).ok_or_else(missing(kind))?;
+        entries.children().filter(|node| node.has_tag_name("dict")).map(entry).collect()
+    })
+}
+
+/// The text of some keys of the outermost dictionary, be it a string or a number; `None` for each that is not there.
+///
+/// # Errors
+/// As [`resource_fork`].
+pub fn texts<const N: usize>(xml: &[u8], keys: [&str; N]) -> Result<[Option<String>; N]> {
+    in_dict(xml, |dict| Ok(keys.map(|key| value(dict, key)?.text().map(|text| text.trim().to_string()))))
+}
+
+/// Parses a list and hands its outermost dictionary over.
+fn in_dict<R>(xml: &[u8], work: impl FnOnce(Node<'_, '_>) -> Result<R>) -> Result<R> {
     let text = core::str::from_utf8(xml)
         .map_err(|error| Corrupt::new(Damage::Name, place("").offset(len64(error.valid_up_to()))))?;
     // Apple's lists have a document type without definitions; entities are only good for making a list larger.
@@ -53,12 +71,8 @@ pub fn resource_fork(xml: &[u8], kind: &'static str) -> Result<Vec<Entry>> {
         }
         error => Corrupt::new(Damage::Range, place("")).found(error).into(),
     })?;
-    let missing = |field| move || Error::damage(Damage::Missing, place(field));
     let dict = document.root_element().children().find(|node| node.has_tag_name("dict"));
-    let resources =
-        dict.and_then(|dict| value(dict, "resource-fork")).ok_or_else(missing("resource-fork"))?;
-    let entries = value(resources, kind).ok_or_else(missing(kind))?;
-    entries.children().filter(|node| node.has_tag_name("dict")).map(entry).collect()
+    work(dict.ok_or_else(|| Error::damage(Damage::Missing, place("dict")))?)
 }
 
 fn entry(dict: Node<'_, '_>) -> Result<Entry> {
@@ -122,6 +136,18 @@ mod tests {
         assert_eq!(shown, [(-1, "a & b", b"hello".as_slice()), (0, "second", b"hel")]);
         let error = resource_fork(xml.as_bytes(), "plst").unwrap_err();
         assert_eq!(error.corrupt().map(|corrupt| corrupt.damage), Some(Damage::Missing));
+    }
+
+    /// Text and numbers by key; what is not there is not there.
+    #[test]
+    fn text_by_key() {
+        let xml = alloc::format!(
+            "{HEAD}<plist><dict><key>size</key><integer> 12 </integer><key>kind</key><string>a</string>\
+             <key>empty</key><string/><key>kind</key><string>b</string></dict></plist>"
+        );
+        let found = texts(xml.as_bytes(), ["kind", "size", "a", "empty"]).unwrap();
+        assert_eq!(found, [Some("a".into()), Some("12".into()), None, None]);
+        assert_eq!(texts(b"<plist/>", ["a"]).unwrap_err().class(), Class::Corrupt);
     }
 
     /// What is no list of tables is refused for its reason.

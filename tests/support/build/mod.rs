@@ -25,6 +25,7 @@ pub mod disk;
 pub mod edit;
 pub mod encrypted_image;
 pub mod encryption;
+pub mod ewf;
 pub mod fstree;
 pub mod gpt;
 pub mod image;
