@@ -7,6 +7,7 @@ mod ahead;
 mod args;
 mod cmd;
 mod content;
+mod copy;
 mod digest;
 mod exit;
 mod extract;
@@ -48,6 +49,8 @@ fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Hash(args) => cmd::hash::run(&args),
         Command::Find(args) => cmd::find::run(&args),
         Command::Snapshots(args) => cmd::snapshots::run(&args),
+        Command::Convert(args) => cmd::convert::run(&args),
+        Command::Verify(args) => cmd::verify::run(&args),
         Command::Man(args) => cmd::man::run(&args),
         Command::Completions(args) => cmd::man::completions(&args),
     }

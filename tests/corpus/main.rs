@@ -16,3 +16,4 @@ mod lab;
 mod large;
 mod partitions;
 mod readers;
+mod udif;
