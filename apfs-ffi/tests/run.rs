@@ -17,6 +17,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use apfs_core::ReadAt;
+use apfs_tests::build::encrypted_image::EncryptedImage;
 use apfs_tests::build::{Image, ImageBuilder, VolumeBuilder};
 use apfs_tests::{corpus, sample};
 
@@ -185,15 +186,19 @@ fn api_with_address_sanitizer() {
 
 /// What is encrypted, from C and under Valgrind: what it needs, what does not open it, what does.
 #[test]
-fn encrypted_volume() {
+fn encrypted_volume_and_image() {
     let program = temp("encrypted");
     compile_static("encrypted.c", &program, &[]);
-    let path = temp("encrypted-volume.img");
-    std::fs::write(&path, sample::encrypted().bytes).unwrap();
-    let arguments = [path.to_str().unwrap(), sample::PASSWORD, "volume"];
-    run(Command::new(&program).args(arguments));
-    if let Some(mut valgrind) = valgrind() {
-        run(valgrind.arg(&program).args(arguments));
+    let image = sample::encrypted().bytes;
+    let around = EncryptedImage::new(2, 256).password(sample::PASSWORD).build(&image);
+    for (name, bytes, place) in [("volume", &image, "volume"), ("image", &around, "image")] {
+        let path = temp(&format!("encrypted-{name}.img"));
+        std::fs::write(&path, bytes).unwrap();
+        let arguments = [path.to_str().unwrap(), sample::PASSWORD, place];
+        run(Command::new(&program).args(arguments));
+        if let Some(mut valgrind) = valgrind() {
+            run(valgrind.arg(&program).args(arguments));
+        }
     }
 }
 

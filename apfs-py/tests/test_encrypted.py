@@ -86,6 +86,48 @@ def test_unlock(secret: pathlib.Path) -> None:
             disk.volumes["Secret"].unlock(password=PASSWORD, key=b"")
 
 
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [("image.dmg", ["encrcdsa"]), ("bundle.sparsebundle", ["sparsebundle", "cdsaencr"])],
+)
+def test_encrypted_images(encrypted: pathlib.Path, name: str, layers: list[str]) -> None:
+    """Disk images say what they need as volumes do; one password opens the image and the volume in it."""
+    image = encrypted / name
+    for secrets, reason in [([], "needs-secret"), ([WRONG], "wrong-secret")]:
+        with pytest.raises(apfs.LockedError) as caught:
+            apfs.open(image, passwords=secrets)
+        assert str(caught.value.reason) == reason and WRONG not in str(caught.value)
+    with apfs.open(image, passwords=[WRONG, PASSWORD]) as disk:
+        assert [layer.format for layer in disk.layers] == layers and all(layer.name for layer in disk.layers)
+        assert disk.layers[-1].size == disk.size
+        path = disk.volumes["Secret"].root / "d/x"
+        assert path.read_text() == "behind a lock"
+        assert pickle.loads(pickle.dumps(path)).read_text() == "behind a lock"
+        raw = path.open_raw()
+    with pytest.raises(apfs.MisuseError, match="closed"):
+        raw.read_at(0, 1)
+
+
+def test_image_key(encrypted: pathlib.Path) -> None:
+    """A raw key opens the image, which can also be read from memory; it is no key of the volume in it."""
+    image, key = encrypted / "image.dmg", (encrypted / "image.key").read_bytes()
+    for source in (image, image.read_bytes()):
+        with apfs.open(source, key=key) as disk:
+            assert (disk.volumes["Open"].root / "x").read_text() == "in the open"
+            with pytest.raises(apfs.LockedError):
+                disk.volumes["Secret"].view
+
+
+def test_open_as(encrypted: pathlib.Path) -> None:
+    """An image can be said to be of a format, whatever it looks like."""
+    with apfs.open(encrypted / "image.dmg", open_as="encrcdsa", password=PASSWORD) as disk:
+        assert len(disk.layers) == 1
+    with pytest.raises(apfs.UnsupportedError, match="opened as a raw disk"):
+        apfs.open(encrypted / "image.dmg", open_as="raw", password=PASSWORD)
+    with pytest.raises(apfs.ApfsError):
+        apfs.open(encrypted / "volume.img", open_as="sparseimage")
+
+
 def test_wrong_kinds(secret: pathlib.Path) -> None:
     """One password in place of several, numbers, and hexadecimal that is none are refused, without repeating them."""
     with pytest.raises(TypeError, match="several"):
