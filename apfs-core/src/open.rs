@@ -323,6 +323,9 @@ impl Disk {
         let apple = held.iter().find(|content| content.is_apple_volume());
         let named = apple.or_else(|| held.iter().find(|content| **content != Content::Unknown));
         match named.filter(|content| **content != Content::Apfs) {
+            Some(Content::Wrapped(format)) if self.scheme == Scheme::None => {
+                Error::unsupported(format.name(), "it was opened as a raw disk; open it as what it is")
+            }
             Some(content) => {
                 Error::unsupported(alloc::format!("{content}, no APFS volume"), content.advice())
             }

@@ -680,7 +680,8 @@ enum apfs_status apfs_dir_read(struct apfs_dir *dir,
 // `dir` is NULL or a handle that is not yet freed.
 void apfs_dir_free(struct apfs_dir *dir);
 
-// Opens an image file or device node by its path, ended by a NUL. It is never written to.
+// Opens what is at a path, ended by a NUL: an image file or device node, a sparse bundle, or all files of an image in
+// pieces, given one of them. Nothing is ever written to.
 //
 // # Safety
 // `path` ends with a NUL; `options` may be NULL; `out` is writable; `err` is NULL or writable.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::probe::Content;
-use apfs_core::io::file::FileDevice;
 use apfs_core::{Disk, Layer, Partition, ReadAt, Result};
 
 use crate::error::apfs_error;
@@ -112,7 +111,8 @@ fn open(device: Arc<dyn ReadAt>, options: Option<&apfs_options>) -> Result<apfs_
     Ok(apfs_disk { disk: Disk::open_as(device, format, &options)?, options })
 }
 
-/// Opens an image file or device node by its path, ended by a NUL. It is never written to.
+/// Opens what is at a path, ended by a NUL: an image file or device node, a sparse bundle, or all files of an image in
+/// pieces, given one of them. Nothing is ever written to.
 ///
 /// # Safety
 /// `path` ends with a NUL; `options` may be NULL; `out` is writable; `err` is NULL or writable.
@@ -125,8 +125,9 @@ pub unsafe extern "C" fn apfs_disk_open(
 ) -> apfs_status {
     call!(err, {
         let (path, out) = (text!(path), out!(out));
-        let device = FileDevice::open(os_path(path.to_bytes())?)?;
-        out.put(share(open(Arc::new(device), optional!(options))?));
+        let (path, given) = (os_path(path.to_bytes())?, optional!(options));
+        let (format, options) = (open_as(given)?, parse(given)?.unwrap_or_default());
+        out.put(share(apfs_disk { disk: Disk::open_path_as(path, format, &options)?, options }));
         Ok(())
     })
 }

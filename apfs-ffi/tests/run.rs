@@ -17,8 +17,9 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 use apfs_core::ReadAt;
+use apfs_tests::build::encrypted_image::EncryptedImage;
 use apfs_tests::build::{Image, ImageBuilder, VolumeBuilder};
-use apfs_tests::corpus;
+use apfs_tests::{corpus, sample};
 
 /// What a program that links the static library needs besides, as the README says.
 const SYSTEM_LIBRARIES: [&str; 6] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"];
@@ -183,11 +184,29 @@ fn api_with_address_sanitizer() {
     }
 }
 
-/// Encrypted images and volumes of the corpus, from C: what they need, what does not open them, what does.
+/// What is encrypted, from C and under Valgrind: what it needs, what does not open it, what does.
 #[test]
-fn encrypted_images() {
-    let Some(folder) = corpus::folder() else { return };
+fn encrypted_volume_and_image() {
     let program = temp("encrypted");
+    compile_static("encrypted.c", &program, &[]);
+    let image = sample::encrypted().bytes;
+    let around = EncryptedImage::new(2, 256).password(sample::PASSWORD).build(&image);
+    for (name, bytes, place) in [("volume", &image, "volume"), ("image", &around, "image")] {
+        let path = temp(&format!("encrypted-{name}.img"));
+        std::fs::write(&path, bytes).unwrap();
+        let arguments = [path.to_str().unwrap(), sample::PASSWORD, place];
+        run(Command::new(&program).args(arguments));
+        if let Some(mut valgrind) = valgrind() {
+            run(valgrind.arg(&program).args(arguments));
+        }
+    }
+}
+
+/// The same with images of the corpus.
+#[test]
+fn encrypted_images_of_the_corpus() {
+    let Some(folder) = corpus::folder() else { return };
+    let program = temp("encrypted-corpus");
     compile_static("encrypted.c", &program, &[]);
     for (image, password, place) in [
         ("dmgwiz-input_aes256.dmg", "test123", "image"),
@@ -203,8 +222,7 @@ fn encrypted_images() {
         device.read_exact_at(0, &mut bytes).unwrap();
         let path = temp(image);
         std::fs::write(&path, bytes).unwrap();
-        let arguments = [path.to_str().unwrap(), password, place];
-        run(Command::new(&program).args(arguments));
+        run(Command::new(&program).args([path.to_str().unwrap(), password, place]));
         std::fs::remove_file(path).unwrap();
     }
 }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use apfs_core::apfs::ContainerOptions;
-use apfs_core::io::file::FileDevice;
-use apfs_core::{Disk, Error, Format, ReadAt, Result};
+use apfs_core::{Disk, Error, Format, ReadAt, Result, Run};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -43,16 +42,18 @@ impl Source {
     /// Opens the disk in it, as an image of a given format or by looking.
     pub(crate) fn open(self, format: Option<Format>, options: &ContainerOptions) -> Result<Disk> {
         match self {
-            Source::Path(path) => Disk::open_as(Arc::new(FileDevice::open(path)?), format, options),
+            Source::Path(path) => Disk::open_path_as(path, format, options),
             Source::Device(device) => Disk::open_as(device, format, options),
         }
     }
 }
 
+/// Folders can only be sparse bundles, which have a property list.
 fn check_path(py: Python<'_>, path: &Path) -> PyResult<()> {
+    let is_bundle = |path: &Path| ["Info.plist", "Info.bckup"].iter().any(|name| path.join(name).exists());
     let checked = py.detach(|| match File::open(path)?.metadata()?.is_dir() {
-        true => Err(std::io::ErrorKind::IsADirectory.into()),
-        false => Ok(()),
+        true if !is_bundle(path) => Err(std::io::ErrorKind::IsADirectory.into()),
+        _ => Ok(()),
     });
     checked.map_err(|error: std::io::Error| {
         let number = match (error.raw_os_error(), error.kind()) {
@@ -107,6 +108,11 @@ impl ReadAt for Closable {
         let device = self.device.read().unwrap_or_else(PoisonError::into_inner).clone();
         let device = device.ok_or(Error::Misuse("the disk is closed"))?;
         device.read_exact_at(offset, buf)
+    }
+
+    fn run_at(&self, offset: u64) -> Option<Run> {
+        let device = self.device.read().unwrap_or_else(PoisonError::into_inner).clone();
+        device?.run_at(offset)
     }
 }
 

@@ -18,6 +18,18 @@ def image() -> pathlib.Path:
     return pathlib.Path(os.environ.get("APFS_TEST_IMAGE", ROOT / "samples" / "demo.img"))
 
 
+PASSWORD = "correct horse"
+
+
+@pytest.fixture(scope="session")
+def encrypted() -> pathlib.Path:
+    """Folder of images that need `PASSWORD`: that of the environment variable APFS_TEST_ENCRYPTED."""
+    folder = os.environ.get("APFS_TEST_ENCRYPTED")
+    if folder is None:
+        pytest.skip("cargo xtask python makes the encrypted images and sets APFS_TEST_ENCRYPTED")
+    return pathlib.Path(folder)
+
+
 @pytest.fixture
 def disk(image: pathlib.Path) -> Iterator[apfs.Disk]:
     with apfs.open(image) as disk:

@@ -30,7 +30,7 @@ fn sha256(device: &dyn ReadAt) -> Result<String> {
 }
 
 /// Opens an image of the manifest. A bundle is unpacked into the folder first.
-fn open(path: &Path, secrets: &[Secret], folder: &TempDir) -> Result<Unwrapped> {
+pub(crate) fn open(path: &Path, secrets: &[Secret], folder: &TempDir) -> Result<Unwrapped> {
     let name = path.file_name().unwrap().to_str().unwrap();
     let Some(bundle) = name.strip_suffix(".tar.gz") else {
         return unwrap(corpus::device(path), None, secrets, &Limits::default());

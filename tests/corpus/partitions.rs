@@ -1,10 +1,12 @@
-//! Partition tables and signatures of the manifest's raw images.
+//! Partition tables and signatures of the manifest's disks.
 
 use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::probe::Content;
-use apfs_core::{Class, Disk, Partition};
+use apfs_core::{Class, Disk, Format, Partition, Secret};
 use apfs_tests::corpus;
 use toml::Value;
+
+use super::disks;
 
 /// What the manifest says of a partition, as far as a table and signatures tell it.
 #[derive(Debug, PartialEq)]
@@ -44,25 +46,29 @@ impl Row {
     }
 }
 
-/// Every partition of every raw image is where independent readers say, of that type, label and file system. What is
-/// no file system that is read is refused by name.
+/// Every partition of every disk is where independent readers say, of that type, label and file system. What is no
+/// file system that is read is refused by name.
 #[test]
-fn raw_images_have_the_partitions_that_independent_readers_say() {
+fn disks_have_the_partitions_that_independent_readers_say() {
     let Some(folder) = corpus::folder() else { return };
     let manifest: Value =
         std::fs::read_to_string(folder.join("manifest.toml")).unwrap().parse::<toml::Table>().unwrap().into();
+    let unpacked = tempfile::tempdir().unwrap();
     let (mut images, mut count, mut refused) = (0, 0, 0);
     for image in manifest["image"].as_array().unwrap() {
         let path = folder.join(image["file"].as_str().unwrap());
-        let layers = image.get("layers").and_then(Value::as_array).into_iter().flatten();
-        if !path.exists() || layers.into_iter().any(|layer| layer.as_str() != Some("raw")) {
+        let partitions = image.get("partition").and_then(Value::as_array).cloned().unwrap_or_default();
+        let is_header = image["name"].as_str().unwrap().starts_with("utillinux-cs");
+        if !path.exists() || partitions.is_empty() && !is_header {
             continue;
         }
         images += 1;
         let name = &image["name"];
-        let partitions = image.get("partition").and_then(Value::as_array).cloned().unwrap_or_default();
         let mut expected: Vec<Row> = partitions.iter().map(Row::expected).collect();
-        let disk = Disk::open(corpus::device(&path), &ContainerOptions::default());
+        let password = image.get("dmg_password").and_then(Value::as_str);
+        let secrets: Vec<_> = password.map(Secret::password).into_iter().collect();
+        let device = disks::open(&path, &secrets, &unpacked).unwrap().device;
+        let disk = Disk::open_as(device, Some(Format::Raw), &ContainerOptions::default());
         if expected.iter().any(|row| row.fs == "hfs") {
             let error = disk.unwrap_err();
             assert_eq!(error.class(), Class::Unsupported, "{name}: {error}");
@@ -72,8 +78,7 @@ fn raw_images_have_the_partitions_that_independent_readers_say() {
         }
         let disk = disk.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(disk.findings(), [], "{name}");
-        if partitions.is_empty() {
-            // The manifest lists no partition of the header of a CoreStorage volume alone.
+        if is_header {
             assert_eq!(disk.partitions()[0].content, Content::CoreStorage, "{name}");
             continue;
         }
@@ -86,6 +91,6 @@ fn raw_images_have_the_partitions_that_independent_readers_say() {
         assert_eq!(found, expected, "{name}");
         count += found.len();
     }
-    println!("{count} partitions of {images} raw images, {refused} refused by name");
-    assert!(images > 0 && count > 0, "the manifest names no raw image");
+    println!("{count} partitions of {images} images, {refused} refused by name");
+    assert!(images > 0 && count > 0, "the manifest names no disk");
 }

@@ -1,6 +1,6 @@
 //! The demonstration image: what is in it, and how it changes between its two snapshots.
 
-use crate::build::{Image, ImageBuilder, VolumeBuilder};
+use crate::build::{Encryption, Image, ImageBuilder, Unlock, VolumeBuilder};
 
 /// Blocks of 4 KiB: the file stays under 1 MiB.
 const BLOCKS: u64 = 240;
@@ -19,6 +19,22 @@ const PLAN: &str =
     "# Plan\n\n1. Read the superblock.\n2. Find the object map.\n3. Walk the tree.\n4. Have tea.\n";
 
 const BUDGET: &str = "item,price\npaper,4.20\npencils,3.10\ntea,12.00\n";
+
+/// Password of the encrypted volume of [`encrypted`].
+pub const PASSWORD: &str = "correct horse";
+
+/// How that volume is encrypted.
+pub fn protection() -> Encryption {
+    Encryption::native([Unlock::user(7, "another"), Unlock::disk(PASSWORD)])
+        .with(|encryption| encryption.hint = Some("a horse".to_owned()))
+}
+
+/// An image for tests of what is locked: a volume `Secret` that [`PASSWORD`] opens, with a hint, and one that is open.
+pub fn encrypted() -> Image {
+    let secret = VolumeBuilder::new("Secret").dir("/d").file("/d/x", "behind a lock").encrypted(protection());
+    let open = VolumeBuilder::new("Open").file("/x", "in the open");
+    ImageBuilder::new().volume(secret).volume(open).build()
+}
 
 /// Builds the demonstration image. Every build gives the same bytes.
 pub fn demo() -> Image {

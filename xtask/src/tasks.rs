@@ -55,8 +55,12 @@ pub(crate) fn python() -> Result<(), Failed> {
     };
     run(in_environment(&["-m", "pip", "install", "--quiet", "maturin", "pytest", "mypy"]))?;
     run(in_environment(&["-m", "maturin", "develop", "--release", "-m", "apfs-py/Cargo.toml"]))?;
+    let encrypted = target().join("encrypted");
+    let mut make = cargo(&["run", "--quiet", "-p", "apfs-tests", "--example", "make_encrypted"]);
+    make.arg(&encrypted);
+    run(make)?;
     let mut tests = in_environment(&["-m", "pytest", "-q", "apfs-py/tests"]);
-    tests.env("APFS_TEST_IMAGE", root().join("samples/demo.img"));
+    tests.env("APFS_TEST_IMAGE", root().join("samples/demo.img")).env("APFS_TEST_ENCRYPTED", encrypted);
     run(tests)
 }
 

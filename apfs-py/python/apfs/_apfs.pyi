@@ -213,7 +213,13 @@ class Partition:
         """Length in bytes."""
     @property
     def type_guid(self) -> UUID | None:
-        """Type as the partition table has it."""
+        """Type in a GUID partition table."""
+    @property
+    def type_text(self) -> str | None:
+        """Type in an Apple partition map."""
+    @property
+    def type_byte(self) -> int | None:
+        """Type in a master boot record."""
     @property
     def type_name(self) -> str:
         """Name of the type, empty if it has none."""

@@ -104,5 +104,5 @@ def open_view(volume: Volume, xid: int | None) -> View:
 
 def _explained(error: LockedError) -> ApfsError:
     text = f"{error.strerror}; pickles hold no passwords and keys: open the disk with them in this process first"
-    details = {"what": error.what, "reason": error.reason, "percent": error.percent}
+    details: dict[str, object] = {"what": error.what, "reason": error.reason, "percent": error.percent}
     return build("LockedError", text, error.path, details)
