@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use apfs_core::Checksums;
+use apfs_core::{Checksums, Format};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::cmd::{cat, convert, extract, find, hash, info, ls, man, snapshots, stat, tree, verify, xattr};
+use crate::secrets::SecretArgs;
 
 /// Look into APFS disk images, without a Mac. Nothing is ever written to an image.
 #[derive(Debug, Parser)]
@@ -57,33 +58,47 @@ pub(crate) enum Command {
     Completions(man::Completions),
 }
 
-/// What every command takes.
+/// The image, and how to get at the disk in it.
 #[derive(Debug, Clone, ClapArgs)]
-#[command(next_help_heading = "Which state of which volume")]
-pub(crate) struct Common {
-    /// Disk image or device node
+pub(crate) struct Source {
+    /// Disk image, sparse bundle, first file of a split image, or device node
     #[arg(value_name = "IMAGE", help_heading = None)]
     pub(crate) image: PathBuf,
 
+    #[command(flatten)]
+    pub(crate) secrets: SecretArgs,
+
+    /// Take the image for one of this format, whatever it looks like: raw, udif, cdsaencr, encrcdsa, sparseimage,
+    /// sparsebundle, asif, split, ewf
+    #[arg(long = "as", value_name = "FORMAT", help_heading = "How to read")]
+    pub(crate) open_as: Option<Format>,
+
+    /// Map the image into memory instead of reading it; the program dies if the file gets shorter meanwhile
+    #[arg(long, help_heading = "How to read")]
+    pub(crate) mmap: bool,
+}
+
+/// What every command about volumes takes.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
     /// Only this volume: its name, index, UUID, or role (role:data)
-    #[arg(long, value_name = "NAME|INDEX|UUID|role:ROLE")]
+    #[arg(long, value_name = "NAME|INDEX|UUID|role:ROLE", help_heading = "Which state of which volume")]
     pub(crate) volume: Option<String>,
 
     /// The state that a snapshot keeps, by name or transaction
-    #[arg(long, value_name = "NAME|XID")]
+    #[arg(long, value_name = "NAME|XID", help_heading = "Which state of which volume")]
     pub(crate) snapshot: Option<String>,
 
     /// An older checkpoint of the container, by transaction
-    #[arg(long, value_name = "XID")]
+    #[arg(long, value_name = "XID", help_heading = "Which state of which volume")]
     pub(crate) checkpoint: Option<u64>,
 
     /// Only this partition, by the number that info shows
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Which state of which volume")]
     pub(crate) partition: Option<usize>,
-
-    /// Password to try on encrypted volumes; may be given several times. Other users can see it in the process list
-    #[arg(long, value_name = "PASSWORD", help_heading = "How to read")]
-    pub(crate) password: Vec<String>,
 
     /// What to do when a stored checksum does not match
     #[arg(long, value_enum, default_value_t, value_name = "POLICY", help_heading = "How to read")]
@@ -92,10 +107,6 @@ pub(crate) struct Common {
     /// Go on in spite of unknown features or a state on its way out; answers may be wrong
     #[arg(long, help_heading = "How to read")]
     pub(crate) force: bool,
-
-    /// Map the image into memory instead of reading it; the program dies if the file gets shorter meanwhile
-    #[arg(long, help_heading = "How to read")]
-    pub(crate) mmap: bool,
 
     /// Print JSON
     #[arg(long, help_heading = "Output")]

@@ -3,6 +3,8 @@
 use apfs_core::apfs::View;
 use apfs_core::{Fs, Result, Stat, StreamId};
 
+use crate::ahead;
+
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
 /// Where the buffer begins: the kernel copies to page borders several times faster than to other places.
@@ -25,6 +27,14 @@ impl Reader {
         len: u64,
         mut take: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<Result<()>, E> {
+        let read = |offset: u64, buffer: &mut [u8]| match stream {
+            StreamId::Data => view.read_file(stat, offset, buffer),
+            stream => view.read_at(stat.id, stream, offset, buffer),
+        };
+        let workers = ahead::workers(len);
+        if workers > 1 {
+            return ahead::in_order(len, workers, read, take);
+        }
         // One byte more than the length, so that a short stream needs one read and shows its end.
         let size = usize::try_from(len.saturating_add(1)).map_or(CHUNK, |len| len.min(CHUNK));
         if self.buffer.len() < size.saturating_add(ALIGNMENT) {
@@ -35,11 +45,7 @@ impl Reader {
         let mut offset = 0u64;
         loop {
             let buffer = self.buffer.get_mut(start..end).unwrap_or(&mut []);
-            let read = match stream {
-                StreamId::Data => view.read_file(stat, offset, buffer),
-                stream => view.read_at(stat.id, stream, offset, buffer),
-            };
-            let read = match read {
+            let read = match read(offset, buffer) {
                 Ok(read) => read,
                 Err(error) => return Ok(Err(error)),
             };

@@ -3,6 +3,7 @@
 //! Exit status: 0 complete and clean; 1 finished, but something is damaged, different, locked or left out (said on
 //! standard error); 2 could not.
 
+mod ahead;
 mod args;
 mod cmd;
 mod content;
@@ -17,6 +18,7 @@ mod parts;
 mod place;
 mod progress;
 mod row;
+mod secrets;
 mod session;
 mod snapshot_row;
 mod source;

@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use apfs_core::apfs::{Container, ContainerOptions, Snapshot, View, Volume};
 use apfs_core::image::probe::Content;
-use apfs_core::io::file::FileDevice;
-use apfs_core::{Class, Corrupt, Disk, Error, Name, Observer, Partition, ReadAt, Xid};
+use apfs_core::{Class, Corrupt, Disk, Error, Name, Observer, Partition, Xid};
 
 use crate::args::Common;
 use crate::exit::{self, Failure, Outcome};
-use crate::map::MapDevice;
 
 /// An opened image and what of it was asked for.
 #[derive(Debug)]
@@ -63,20 +61,14 @@ impl Observer for SayFindings {
 impl Session {
     /// Opens the image of a command.
     pub(crate) fn open(common: &Common) -> Result<Session, Failure> {
-        let name = common.image.display().to_string();
-        let device: Arc<dyn ReadAt> = if common.mmap {
-            Arc::new(MapDevice::open(&common.image).map_err(Failure::io(&name))?)
-        } else {
-            Arc::new(FileDevice::open(&common.image).map_err(Failure::core(&name))?)
-        };
-        let options = ContainerOptions {
+        let mut options = ContainerOptions {
             checksums: common.checksums.into(),
             observer: Some(Arc::new(SayFindings)),
             checkpoint: common.checkpoint.map(Xid),
             force: common.force,
             ..ContainerOptions::default()
         };
-        let disk = Disk::open(device, &options).map_err(Failure::core(&name))?;
+        let disk = common.source.open(&mut options)?;
         Ok(Session { disk, options, common: common.clone() })
     }
 
@@ -138,7 +130,7 @@ impl Session {
 
     /// Every volume that was asked for, with the number of its partition. What can't be opened is said.
     pub(crate) fn volumes(&self, outcome: &mut Outcome) -> Result<Vec<(usize, Volume)>, Failure> {
-        let image = self.common.image.display();
+        let image = self.common.source.image.display();
         let mut found = Vec::new();
         let mut failed = None;
         for (part, container) in self.containers(outcome)? {
@@ -160,7 +152,7 @@ impl Session {
         if found.is_empty() {
             return Err(match failed {
                 Some(error) => Failure::Core(image.to_string(), error),
-                None => Failure::Usage(format!("{image}: no APFS volume")),
+                None => Failure::Core(image.to_string(), self.disk.no_volume()),
             });
         }
         if let Some(wanted) = self.wanted_volume() {
@@ -222,7 +214,7 @@ impl Session {
             }
         }
         if let (Some(wanted), true) = (&self.common.snapshot, targets.is_empty()) {
-            let image = self.common.image.display();
+            let image = self.common.source.image.display();
             return Err(Failure::Usage(format!(
                 "{image}: no snapshot {wanted}; see `apfs snapshots {image}`"
             )));
@@ -230,7 +222,7 @@ impl Session {
         if targets.is_empty() {
             return Err(Failure::Usage(format!(
                 "{}: no volume could be opened",
-                self.common.image.display()
+                self.common.source.image.display()
             )));
         }
         Ok(targets)
@@ -238,11 +230,12 @@ impl Session {
 }
 
 /// What of Apple's a partition holds that is not read. Others, such as EFI, hold nothing that was asked for.
-fn left_out(partition: &Partition) -> Option<&'static str> {
+fn left_out(partition: &Partition) -> Option<String> {
     match partition.content {
-        Content::HfsPlus => Some("HFS+ volume"),
-        Content::Other(what @ ("HFS volume" | "CoreStorage volume"), _) => Some(what),
-        _ => Some(partition.type_name).filter(|name| name.starts_with("Apple_")),
+        Content::Other(what, _) if what.contains("HFS") => Some(what.to_owned()),
+        content if content.is_apple_volume() => Some(content.to_string()),
+        _ if partition.is_filler() => None,
+        _ => Some(partition.type_name).filter(|name| name.starts_with("Apple_")).map(str::to_owned),
     }
 }
 

@@ -11,50 +11,75 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::Uuid;
 use crate::image::format::Format;
 use crate::image::layers::{Layer, Unwrapped, unwrap};
-use crate::image::part::gpt::{Gpt, type_name};
-use crate::image::probe::{Content, probe};
+use crate::image::part::table::{Entry, PartitionType, Table};
+use crate::image::probe::{Content, probe, probe_at};
 use crate::io::read_at::ReadAt;
 use crate::io::window::Window;
 
-/// How the partitions of a disk are described.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Scheme {
-    /// No table: one file system fills the disk.
-    None,
-    /// GUID partition table.
-    Gpt,
-}
-
-impl Scheme {
-    /// Short name: `none` or `gpt`.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Scheme::None => "none",
-            Scheme::Gpt => "gpt",
-        }
-    }
-}
+pub use crate::image::part::table::Scheme;
 
 /// One partition: what it is and where.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Partition {
-    /// Its number: used entries in the order of the table, from 0.
+    /// Its number: used entries in the order of the table, from 0; logical partitions after the others.
     pub index: usize,
     /// First byte on the disk.
     pub start: u64,
     /// Length in bytes.
     pub len: u64,
-    /// Type as the table has it.
+    /// Type in a GUID partition table.
     pub type_guid: Option<Uuid>,
+    /// Type in an Apple partition map.
+    pub type_text: Option<String>,
+    /// Type in a master boot record.
+    pub type_byte: Option<u8>,
     /// Name of the type, empty if it has none.
     pub type_name: &'static str,
     /// Name in the table.
     pub label: String,
     /// What is in it, by its signature.
     pub content: Content,
+}
+
+impl Partition {
+    fn new(index: usize, entry: Entry, device: &dyn ReadAt) -> Partition {
+        let (mut type_guid, mut type_text, mut type_byte) = (None, None, None);
+        let type_name = entry.kind.name().unwrap_or("");
+        match entry.kind {
+            PartitionType::Guid(guid) => type_guid = Some(guid),
+            PartitionType::Text(text) => type_text = Some(text),
+            PartitionType::Byte(byte) => type_byte = Some(byte),
+        }
+        Partition {
+            index,
+            start: entry.start,
+            len: entry.len,
+            type_guid,
+            type_text,
+            type_byte,
+            type_name,
+            label: entry.label,
+            content: probe_at(device, entry.start, entry.len).unwrap_or(Content::Unknown),
+        }
+    }
+
+    /// True if no files can be in it by its type: the map itself, free space, drivers and the like.
+    #[must_use]
+    pub fn is_filler(&self) -> bool {
+        const FILLERS: [&str; 9] = [
+            "Apple_partition_map",
+            "Apple_Free",
+            "Apple_Void",
+            "Apple_Extra",
+            "Apple_Patches",
+            "Apple_Loader",
+            "Apple_Driver",
+            "Apple_Bootstrap",
+            "Apple_Label",
+        ];
+        FILLERS.contains(&self.type_name)
+    }
 }
 
 /// A disk: its partitions and what they hold.
@@ -112,66 +137,51 @@ impl Disk {
 
     /// Looks what is on a disk that has nothing around it.
     fn of_raw(device: Arc<dyn ReadAt>, options: &ContainerOptions) -> Result<Disk> {
-        let whole = probe(&*device)?;
-        if let Content::Image(what, hint) = whole {
-            return Err(Error::unsupported(what, hint));
+        let whole = probe(&*device);
+        let known = *whole.as_ref().unwrap_or(&Content::Unknown);
+        if let Some(table) = Table::find(&*device, known, &options.limits)? {
+            return Ok(Disk::with_table(device, table));
         }
-        // A bare container fills its device; a table may still stand in what looks like nothing or a boot sector.
-        let gpt = if whole == Content::Apfs { None } else { Gpt::read(&*device, &options.limits)? };
-        if let Some(gpt) = gpt {
-            return Ok(Disk::with_gpt(device, gpt));
-        }
-        if let Content::Other(what, hint) = whole {
-            return Err(Error::unsupported(what, hint));
-        }
-        if whole == Content::Unknown {
-            return Err(Error::not_found("no Apple file system and no partition table"));
-        }
+        let content = match whole? {
+            Content::Unknown => return Err(Error::not_found("no Apple file system and no partition table")),
+            Content::Image(what, hint) | Content::Other(what, hint) => {
+                return Err(Error::unsupported(what, hint));
+            }
+            content => content,
+        };
         let partition = Partition {
             index: 0,
             start: 0,
             len: device.len(),
             type_guid: None,
+            type_text: None,
+            type_byte: None,
             type_name: "",
             label: String::new(),
-            content: whole,
+            content,
         };
-        let partitions = alloc::vec![partition];
         Ok(Disk {
             source: device.clone(),
             layers: Vec::new(),
             device,
             scheme: Scheme::None,
-            partitions,
+            partitions: alloc::vec![partition],
             table_from_backup: false,
             findings: Vec::new(),
         })
     }
 
-    fn with_gpt(device: Arc<dyn ReadAt>, gpt: Gpt) -> Disk {
-        let entries = gpt.entries.into_iter().enumerate();
-        let partitions = entries.map(|(index, entry)| {
-            let end = entry.start.saturating_add(entry.len).min(device.len());
-            let present = Window::new(device.clone(), entry.start, end.saturating_sub(entry.start));
-            Partition {
-                index,
-                start: entry.start,
-                len: entry.len,
-                type_guid: Some(entry.type_guid),
-                type_name: type_name(&entry.type_guid).unwrap_or(""),
-                label: entry.name,
-                content: probe(&present).unwrap_or(Content::Unknown),
-            }
-        });
-        let partitions = partitions.collect();
+    fn with_table(device: Arc<dyn ReadAt>, table: Table) -> Disk {
+        let entries = table.entries.into_iter().enumerate();
+        let partitions = entries.map(|(index, entry)| Partition::new(index, entry, &*device)).collect();
         Disk {
             source: device.clone(),
             layers: Vec::new(),
             device,
-            scheme: Scheme::Gpt,
+            scheme: table.scheme,
             partitions,
-            table_from_backup: gpt.from_backup,
-            findings: gpt.findings,
+            table_from_backup: table.from_backup,
+            findings: table.findings,
         }
     }
 
@@ -250,20 +260,15 @@ impl Disk {
         match partition.map_or(Content::Unknown, |partition| partition.content) {
             Content::Apfs => Container::open(device, options),
             Content::Unknown if is_apfs_type => Container::open(device, options),
-            Content::HfsPlus => Err(Error::unsupported("HFS+ volume", "this version reads APFS")),
-            Content::Wrapped(format) => Err(Error::unsupported(
-                alloc::format!("{format} in a partition"),
-                "copy the partition out first",
-            )),
-            Content::Image(what, hint) | Content::Other(what, hint) => Err(Error::unsupported(what, hint)),
             Content::Unknown => Err(Error::not_found(alloc::format!("APFS container in partition {index}"))),
+            other => Err(Error::unsupported(alloc::format!("{other}"), other.advice())),
         }
     }
 
     /// The volumes of all APFS containers on the disk. A damaged container or volume is an error of its own.
     ///
     /// # Errors
-    /// `NotFound` if there is no container at all.
+    /// As [`Disk::no_volume`] if there is no container at all.
     pub fn volumes(&self, options: &ContainerOptions) -> Result<Vec<Result<Volume>>> {
         let mut volumes = Vec::new();
         for partition in self.apfs_partitions() {
@@ -272,7 +277,22 @@ impl Disk {
                 Err(error) => volumes.push(Err(error)),
             }
         }
-        if volumes.is_empty() { Err(Error::not_found("no APFS volume")) } else { Ok(volumes) }
+        if volumes.is_empty() { Err(self.no_volume()) } else { Ok(volumes) }
+    }
+
+    /// The error of a disk without any volume that is read: `Unsupported` with what it holds instead, `NotFound` if
+    /// that is nothing known.
+    #[must_use]
+    pub fn no_volume(&self) -> Error {
+        let held: Vec<Content> = self.partitions.iter().map(|partition| partition.content).collect();
+        let apple = held.iter().find(|content| content.is_apple_volume());
+        let named = apple.or_else(|| held.iter().find(|content| **content != Content::Unknown));
+        match named.filter(|content| **content != Content::Apfs) {
+            Some(content) => {
+                Error::unsupported(alloc::format!("{content}, no APFS volume"), content.advice())
+            }
+            None => Error::not_found("no APFS volume"),
+        }
     }
 
     /// Numbers of the partitions that hold an APFS container, or should by their type.

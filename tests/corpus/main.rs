@@ -14,3 +14,5 @@ mod disks;
 mod images;
 mod lab;
 mod large;
+mod partitions;
+mod readers;

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
+use crate::args::Source;
 use crate::copy::{Copied, copy};
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
-use crate::source::Source;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -35,6 +35,10 @@ pub(crate) struct Convert {
     /// Go on behind places that can't be read, and leave zeros there
     #[arg(long, help_heading = "Output")]
     keep_damaged: bool,
+
+    /// Print JSON
+    #[arg(long, help_heading = "Output")]
+    json: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,7 +97,7 @@ pub(crate) fn run(args: &Convert) -> Result<Outcome, Failure> {
         written,
         lost,
     };
-    say(&summary, args.source.json)?;
+    say(&summary, args.json)?;
     Ok(outcome)
 }
 

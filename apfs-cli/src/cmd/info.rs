@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Info) -> Result<Outcome, Failure> {
     }
     let mut outcome = Outcome::default();
     let session = Session::open(&args.common)?;
-    let image = args.common.image.display().to_string();
+    let image = args.common.source.image.display().to_string();
     let info = model::Image::gather(&image, &session, &mut outcome)?;
     let mut out = Out::new();
     if args.common.json {

@@ -12,10 +12,10 @@ use apfs_core::text::escape::Escaped;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
+use crate::args::Source;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
 use crate::progress::Progress;
-use crate::source::Source;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
@@ -28,6 +28,10 @@ exit status 2.")]
 pub(crate) struct Verify {
     #[command(flatten)]
     source: Source,
+
+    /// Print JSON
+    #[arg(long, help_heading = "Output")]
+    json: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -72,7 +76,7 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
     outcome.progress().finish();
     let report = Report { schema: "apfs.verify/1", image: args.source.name(), layers };
     let mut out = Out::new();
-    if args.source.json {
+    if args.json {
         out.json(&report)?;
     } else {
         show(&report, &mut out)?;

@@ -224,7 +224,7 @@ impl Error {
 
     /// Something encrypted that could not be unlocked.
     pub fn locked(what: impl Into<String>, why: LockReason) -> Error {
-        Error::Locked(Box::new(Locked { what: what.into(), why }))
+        Locked { what: what.into(), why }.into()
     }
 
     /// There is nothing of that name.
@@ -246,6 +246,12 @@ impl Error {
 impl From<Corrupt> for Error {
     fn from(corrupt: Corrupt) -> Error {
         Error::Corrupt(Box::new(corrupt))
+    }
+}
+
+impl From<Locked> for Error {
+    fn from(locked: Locked) -> Error {
+        Error::Locked(Box::new(locked))
     }
 }
 

@@ -4,8 +4,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::encrypted::EncryptedImage;
 use super::format::Format;
 use super::probe::{Content, probe};
+use super::sparse::SparseImage;
 use super::udif::Udif;
 use crate::base::bytes::len64;
 use crate::base::error::{Error, Result};
@@ -31,6 +33,10 @@ pub struct Layer {
 pub enum Image {
     /// UDIF.
     Udif(Arc<Udif>),
+    /// Encrypted, opened with one of the secrets.
+    Encrypted(Arc<EncryptedImage>),
+    /// Sparse image.
+    Sparse(Arc<SparseImage>),
 }
 
 impl Image {
@@ -38,6 +44,8 @@ impl Image {
     fn device(&self) -> Arc<dyn ReadAt> {
         match self {
             Image::Udif(image) => image.clone(),
+            Image::Encrypted(image) => image.clone(),
+            Image::Sparse(image) => image.clone(),
         }
     }
 }
@@ -68,10 +76,11 @@ pub fn unwrap(
         let format = match wanted.take() {
             Some(Format::Raw) => return Ok(unwrapped),
             Some(format) => format,
-            None => match probe(&*unwrapped.device)? {
-                Content::Wrapped(format) => format,
-                Content::Image(what, hint) => return Err(Error::unsupported(what, hint)),
-                _ => return Ok(unwrapped),
+            None => match probe(&*unwrapped.device) {
+                Ok(Content::Wrapped(format)) => format,
+                Ok(Content::Image(what, hint)) => return Err(Error::unsupported(what, hint)),
+                // A disk with a place that can't be read may still have a table and sound partitions.
+                Ok(_) | Err(_) => return Ok(unwrapped),
             },
         };
         let depth = len64(unwrapped.layers.len()).saturating_add(1);
@@ -86,9 +95,12 @@ pub fn unwrap(
 
 /// Opens one disk image.
 fn open_layer(device: Arc<dyn ReadAt>, format: Format, secrets: &[Secret], limits: &Limits) -> Result<Image> {
-    let _ = secrets;
     Ok(match format {
         Format::Udif => Image::Udif(Arc::new(Udif::open(device, limits)?)),
+        Format::EncryptedV1 | Format::EncryptedV2 => {
+            Image::Encrypted(Arc::new(EncryptedImage::open(device, secrets, limits)?))
+        }
+        Format::SparseImage => Image::Sparse(Arc::new(SparseImage::open(device, limits)?)),
         _ => return Err(Error::unsupported(alloc::format!("{format}"), "")),
     })
 }

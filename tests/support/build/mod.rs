@@ -10,19 +10,24 @@
 //! A volume is a list of changes, cut into transactions by snapshots and commits; the n-th transactions of all
 //! volumes share one transaction id. Output depends on nothing but the description.
 
+pub mod apm;
 pub mod area;
 pub mod bytes;
 pub mod catalog;
 pub mod checkpoint;
+pub mod cipher;
 pub mod container;
 pub mod content;
 pub mod damage;
 pub mod disk;
 pub mod edit;
+pub mod encryption;
 pub mod fstree;
 pub mod gpt;
 pub mod image;
+pub mod keybag;
 pub mod live;
+pub mod mbr;
 pub mod namehash;
 pub mod node;
 pub mod object;
@@ -35,12 +40,15 @@ pub mod superblock;
 pub mod tree;
 pub mod volume;
 
+pub use apm::Apm;
 pub use container::ImageBuilder;
 pub use content::{Content, Inode, Link, Xattr};
 pub use disk::{Disk, Place, Role};
+pub use encryption::{Encryption, Unlock};
 pub use fstree::Protection;
 pub use gpt::Gpt;
 pub use image::{Checkpoint, Image, VolumeMap};
+pub use mbr::Mbr;
 pub use namehash::Keys;
 pub use object::fix_checksum;
 pub use stream::{Extent, Stream};

@@ -2,7 +2,6 @@
 
 use apfs_core::apfs::raw::container::{NxFeatures, NxIncompat};
 use apfs_core::apfs::{self, WrittenBy};
-use apfs_core::image::probe::Content;
 use apfs_core::text::name::NameRule;
 use apfs_core::{Result, Timestamp, Uuid};
 use serde::Serialize;
@@ -31,8 +30,10 @@ pub(super) struct Partition {
     pub(super) offset: u64,
     pub(super) size: u64,
     #[serde(rename = "type")]
-    pub(super) type_name: &'static str,
+    pub(super) type_name: String,
     type_guid: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    type_byte: Option<String>,
     pub(super) label: String,
     pub(super) content: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,10 +159,11 @@ impl Image {
                 part: partition.index,
                 offset: partition.start,
                 size: partition.len,
-                type_name: partition.type_name,
+                type_name: type_name(partition),
                 type_guid: partition.type_guid.map(|guid| guid.to_string()),
+                type_byte: partition.type_byte.map(|byte| format!("{byte:02x}")),
                 label: partition.label.clone(),
-                content: content_word(partition.content),
+                content: partition.content.word(),
                 container,
                 error: error.map(ToString::to_string),
             });
@@ -184,14 +186,10 @@ impl Image {
     }
 }
 
-fn content_word(content: Content) -> &'static str {
-    match content {
-        Content::Apfs => "apfs",
-        Content::HfsPlus => "hfsplus",
-        Content::Wrapped(format) => format.word(),
-        Content::Image(what, _) | Content::Other(what, _) => what,
-        _ => "unknown",
-    }
+/// Name of a partition's type; for a type without one the text in an Apple partition map, if that is what it is.
+fn type_name(partition: &apfs_core::Partition) -> String {
+    let stored = partition.type_text.as_deref().unwrap_or_default();
+    if stored.is_empty() { partition.type_name.to_owned() } else { stored.to_owned() }
 }
 
 impl Container {

@@ -13,6 +13,8 @@ use crate::out::Out;
 pub(super) fn show(image: &Image, out: &mut Out) -> io::Result<()> {
     let scheme = match image.scheme {
         "gpt" => "GUID partition table",
+        "apm" => "Apple partition map",
+        "mbr" => "master boot record",
         _ => "no partition table",
     };
     let backup = if image.table_from_backup { " (its copy at the end)" } else { "" };
@@ -27,7 +29,7 @@ fn show_partition(partition: &Partition, out: &mut Out) -> io::Result<()> {
     out.line()?;
     out.display(format_args!("Partition {part}: {content}, {} at byte {offset}", size(partition.size)))?;
     if !type_name.is_empty() {
-        out.display(format_args!(", type {type_name}"))?;
+        out.display(format_args!(", type {}", Escaped(type_name.as_bytes())))?;
     }
     if !label.is_empty() {
         out.display(format_args!(", label {}", Escaped(label.as_bytes())))?;

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
+use super::table::{Entry, PartitionType};
 use crate::base::bytes::{get, len64, pod, to_usize, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
@@ -65,6 +66,16 @@ pub struct GptEntry {
     pub len: u64,
     /// Its name.
     pub name: String,
+    /// Where the entry itself stands.
+    pub place: Place,
+}
+
+impl GptEntry {
+    /// What it has in common with entries of other tables.
+    pub(super) fn into_entry(self) -> Entry {
+        let GptEntry { type_guid, start, len, name, place, .. } = self;
+        Entry { start, len, kind: PartitionType::Guid(type_guid), label: name, place }
+    }
 }
 
 /// A GUID partition table.
@@ -113,6 +124,14 @@ impl Gpt {
             (Some(gpt), _) => Ok(Some(gpt)),
             (None, failed) => failed.map_or(Ok(None), Err),
         }
+    }
+
+    /// The table at the start of a disk, if nothing is wrong with it.
+    pub(super) fn sound_at_start(device: &dyn ReadAt, limits: &Limits) -> Option<Gpt> {
+        let tables = SECTOR_SIZES.into_iter();
+        let mut tables =
+            tables.filter_map(|size| Gpt::read_header(device, size, size, limits).ok().flatten());
+        tables.find(|gpt| gpt.array_damage().is_none())
     }
 
     /// Where the other copy of a table may be, by sector size: where the first header says, however damaged it is,
@@ -170,12 +189,13 @@ impl Gpt {
             gpt.findings.push(Corrupt::new(Damage::Checksum, place("PartitionEntryArrayCRC32")));
         }
         for (index, entry) in array.chunks_exact(to_usize(u64::from(each))?).enumerate() {
-            gpt.take_entry(entry, index, device.len());
+            let at = array_at.saturating_add(len64(index).saturating_mul(u64::from(each)));
+            gpt.take_entry(entry, at);
         }
         Ok(Some(gpt))
     }
 
-    fn take_entry(&mut self, bytes: &[u8], index: usize, device_len: u64) {
+    fn take_entry(&mut self, bytes: &[u8], at: u64) {
         let Some(raw) = pod::<RawEntry>(bytes).filter(|raw| raw.type_guid != [0; 16]) else { return };
         let first = raw.starting_lba.get();
         let range = raw.ending_lba.get().checked_sub(first).and_then(|count| {
@@ -183,13 +203,11 @@ impl Gpt {
             let len = count.checked_add(1)?.checked_mul(self.sector_size)?;
             start.checked_add(len).map(|_| (start, len))
         });
-        let place = Place::new("EFI_PARTITION_ENTRY", "StartingLBA").offset(len64(index));
+        let place = Place::new("EFI_PARTITION_ENTRY", "StartingLBA").offset(at);
         // Numbers of entries stay those of the array: one that makes no sense is kept, empty.
         let (start, len) = range.unwrap_or((0, 0));
         if range.is_none() {
-            self.findings.push(Corrupt::new(Damage::Range, place));
-        } else if start.saturating_add(len) > device_len {
-            self.findings.push(Corrupt::new(Damage::PastEnd, place));
+            self.findings.push(Corrupt::new(Damage::Range, place.clone()));
         }
         let name = char::decode_utf16(raw.name.iter().map(|unit| unit.get()).take_while(|unit| *unit != 0));
         self.entries.push(GptEntry {
@@ -198,6 +216,7 @@ impl Gpt {
             start,
             len,
             name: name.map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect(),
+            place,
         });
     }
 }
@@ -211,21 +230,36 @@ fn header_crc(header: &[u8]) -> u32 {
     digest.finalize()
 }
 
-/// Apple's name of a partition type; `None` for a type that is not known here.
+/// Name of a partition type, Apple's where it is one of Apple's; `None` for a type that is not known here.
 #[must_use]
 pub fn type_name(type_guid: &Uuid) -> Option<&'static str> {
     let text = alloc::format!("{type_guid}");
-    let names = [
-        ("7C3457EF-0000-11AA-AA11-00306543ECAC", "Apple_APFS"),
-        ("EF57347C-0000-11AA-AA11-00306543ECAC", "Apple_APFS"),
-        ("69646961-6700-11AA-AA11-00306543ECAC", "Apple_APFS_ISC"),
-        ("52637672-7900-11AA-AA11-00306543ECAC", "Apple_APFS_Recovery"),
-        ("48465300-0000-11AA-AA11-00306543ECAC", "Apple_HFS"),
-        ("53746F72-6167-11AA-AA11-00306543ECAC", "Apple_CoreStorage"),
-        ("426F6F74-0000-11AA-AA11-00306543ECAC", "Apple_Boot"),
-        ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EFI"),
-        ("EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", "Microsoft Basic Data"),
-        ("0FC63DAF-8483-4772-8E79-3D69D8477DE4", "Linux Filesystem"),
-    ];
-    names.into_iter().find(|(guid, _)| *guid == text).map(|(_, name)| name)
+    TYPES.into_iter().find(|(guid, _)| *guid == text).map(|(_, name)| name)
 }
+
+/// Types by their ids (sheet partitions, section 1). The second one is the first with a field swapped, as some tools
+/// write it.
+const TYPES: [(&str, &str); 22] = [
+    ("7C3457EF-0000-11AA-AA11-00306543ECAC", "Apple_APFS"),
+    ("EF57347C-0000-11AA-AA11-00306543ECAC", "Apple_APFS"),
+    ("69646961-6700-11AA-AA11-00306543ECAC", "Apple_APFS_ISC"),
+    ("52637672-7900-11AA-AA11-00306543ECAC", "Apple_APFS_Recovery"),
+    ("48465300-0000-11AA-AA11-00306543ECAC", "Apple_HFS"),
+    ("53746F72-6167-11AA-AA11-00306543ECAC", "Apple_CoreStorage"),
+    ("426F6F74-0000-11AA-AA11-00306543ECAC", "Apple_Boot"),
+    ("52414944-0000-11AA-AA11-00306543ECAC", "Apple_RAID"),
+    ("52414944-5F4F-11AA-AA11-00306543ECAC", "Apple_RAID_Offline"),
+    ("4C616265-6C00-11AA-AA11-00306543ECAC", "Apple_Label"),
+    ("5265636F-7665-11AA-AA11-00306543ECAC", "Apple_TV_Recovery"),
+    ("4A6F7572-6E61-11AA-AA11-00306543ECAC", "Apple_Journal"),
+    ("55465300-0000-11AA-AA11-00306543ECAC", "Apple_UFS"),
+    ("6A898CC3-1DD2-11B2-99A6-080020736631", "ZFS"),
+    ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EFI"),
+    ("EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", "Microsoft Basic Data"),
+    ("E3C9E316-0B5C-4DB8-817D-F92DF00215AE", "Microsoft Reserved"),
+    ("DE94BBA4-06D1-4D40-A16A-BFD50179D6AC", "Windows Recovery"),
+    ("0FC63DAF-8483-4772-8E79-3D69D8477DE4", "Linux Filesystem"),
+    ("0657FD6D-A4AB-43C4-84E5-0933C84B4F4F", "Linux swap"),
+    ("E6D6D379-F507-44C2-A23C-238F2A3DF928", "Linux LVM"),
+    ("21686148-6449-6E6F-744E-656564454649", "BIOS Boot"),
+];
