@@ -10,9 +10,9 @@
     reason = "a panic is a failed test"
 )]
 
-mod disks;
 mod images;
 mod lab;
 mod large;
 mod partitions;
 mod readers;
+mod udif;

@@ -12,3 +12,5 @@
 
 mod partition;
 mod probe;
+mod udif;
+mod udif_damage;
