@@ -105,7 +105,9 @@ pub fn in_turn(ours: &Job, theirs: &Job, rounds: usize) -> Paired {
     }
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// The middle of some numbers.
+#[must_use]
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len().midpoint(0)).copied().unwrap_or(f64::NAN)

@@ -12,11 +12,13 @@ mod digest;
 mod exit;
 mod extract;
 mod flags;
+mod layer_row;
 mod map;
 mod out;
 mod parts;
 mod place;
 mod progress;
+mod protection_row;
 mod row;
 mod secrets;
 mod session;
@@ -51,6 +53,7 @@ fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Snapshots(args) => cmd::snapshots::run(&args),
         Command::Convert(args) => cmd::convert::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),
+        Command::Unlock(args) => cmd::unlock::run(&args),
         Command::Man(args) => cmd::man::run(&args),
         Command::Completions(args) => cmd::man::completions(&args),
     }

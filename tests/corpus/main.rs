@@ -10,6 +10,7 @@
     reason = "a panic is a failed test"
 )]
 
+mod disks;
 mod images;
 mod lab;
 mod large;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use apfs_core::{FsExt, Secret};
+use apfs_core::Secret;
 use apfs_tests::build::{Encryption, ImageBuilder, Unlock, VolumeBuilder};
 use apfs_tests::digest::sha256;
 use apfs_tests::listing::{open_with, read};

@@ -1,30 +1,15 @@
-//! The raw disks in the disk images of the manifest, and the checksums that those carry.
+//! The checksums that the UDIF images of the manifest carry.
 
 use std::path::Path;
 
+use apfs_core::Limits;
 use apfs_core::image::layers::{Image, unwrap};
 use apfs_core::image::udif::{Check, Udif};
-use apfs_core::{Limits, ReadAt};
 use apfs_tests::corpus;
-use apfs_tests::digest::hex;
-use sha2::{Digest, Sha256};
 use toml::Value;
 
 fn is_udif(image: &Value) -> bool {
     image["layers"].as_array().is_some_and(|layers| layers.len() == 1 && layers[0].as_str() == Some("udif"))
-}
-
-fn sha256(device: &dyn ReadAt) -> String {
-    let (mut hash, mut at) = (Sha256::new(), 0);
-    while let Some(run) = device.run_at(at) {
-        let mut bytes = vec![0; run.len.min(8 << 20) as usize];
-        device.read_exact_at(at, &mut bytes).unwrap();
-        assert!(!run.zeros || bytes.iter().all(|byte| *byte == 0));
-        hash.update(&bytes);
-        at += bytes.len() as u64;
-    }
-    assert_eq!(at, device.len());
-    hex(&hash.finalize())
 }
 
 /// What is wrong with the checksums of an image, against what the manifest found.
@@ -64,9 +49,6 @@ fn problems(path: &Path, facts: &Value) -> Vec<String> {
         Err(error) => return vec![error.to_string()],
     };
     let mut wrong = Vec::new();
-    if Some(sha256(&*unwrapped.device).as_str()) != facts["disk_sha256"].as_str() {
-        wrong.push("another disk".to_owned());
-    }
     for layer in &unwrapped.layers {
         match &layer.image {
             Image::Udif(image) => wrong.extend(check(image, facts)),
@@ -76,9 +58,9 @@ fn problems(path: &Path, facts: &Value) -> Vec<String> {
     wrong
 }
 
-/// Every UDIF image expands to the disk that independent tools found, and its checksums are right.
+/// Every checksum of every UDIF image is right where independent tools found it so.
 #[test]
-fn udif_images_hold_the_known_disks() {
+fn checksums_of_udif_images() {
     let Some(folder) = corpus::folder() else { return };
     let manifest: Value =
         std::fs::read_to_string(folder.join("manifest.toml")).unwrap().parse::<toml::Table>().unwrap().into();

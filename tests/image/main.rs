@@ -10,7 +10,13 @@
     reason = "a panic is a failed test"
 )]
 
+mod asif;
+mod bundle;
+mod encrypted;
 mod partition;
 mod probe;
+mod shared;
+mod sparse;
+mod split;
 mod udif;
 mod udif_damage;

@@ -11,5 +11,6 @@ pub(crate) mod man;
 pub(crate) mod snapshots;
 pub(crate) mod stat;
 pub(crate) mod tree;
+pub(crate) mod unlock;
 pub(crate) mod verify;
 pub(crate) mod xattr;

@@ -171,6 +171,36 @@ pub enum LockReason {
     Converting(u8),
 }
 
+impl LockReason {
+    /// Every reason, for tables that must cover them all; the percentage is 0.
+    pub const ALL: [LockReason; 8] = [
+        LockReason::NeedsSecret,
+        LockReason::WrongSecret,
+        LockReason::PerFileKeys,
+        LockReason::HardwareBound,
+        LockReason::InstitutionalKey,
+        LockReason::ICloudKey,
+        LockReason::NoKey,
+        LockReason::Converting(0),
+    ];
+
+    /// One word, for JSON and programs: `needs-secret`, `wrong-secret`, `per-file-keys`, `hardware-bound`,
+    /// `institutional-key`, `icloud-key`, `no-key`, `converting`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            LockReason::NeedsSecret => "needs-secret",
+            LockReason::WrongSecret => "wrong-secret",
+            LockReason::PerFileKeys => "per-file-keys",
+            LockReason::HardwareBound => "hardware-bound",
+            LockReason::InstitutionalKey => "institutional-key",
+            LockReason::ICloudKey => "icloud-key",
+            LockReason::NoKey => "no-key",
+            LockReason::Converting(_) => "converting",
+        }
+    }
+}
+
 /// A ceiling that an image would pass.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is {found}, at most {limit} allowed")]
@@ -208,6 +238,15 @@ impl Error {
     pub fn corrupt(&self) -> Option<&Corrupt> {
         match self {
             Error::Corrupt(corrupt) => Some(corrupt),
+            _ => None,
+        }
+    }
+
+    /// What is locked and why, if something is.
+    #[must_use]
+    pub fn lock(&self) -> Option<&Locked> {
+        match self {
+            Error::Locked(locked) => Some(locked),
             _ => None,
         }
     }

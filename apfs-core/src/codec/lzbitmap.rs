@@ -36,9 +36,10 @@ pub fn decode(src: &[u8], dst: &mut [u8]) -> Result<(), Fault> {
         }
         let chunk = get(rest, 0, len).ok_or(CUT_OFF)?;
         if len == raw_len.wrapping_add(CHUNK_HEADER) {
-            output.literals(chunk, CHUNK_HEADER, raw_len).ok_or(TOO_LONG)?;
+            let stored = chunk.get(CHUNK_HEADER..).ok_or(CUT_OFF)?;
+            output.literals(stored, raw_len).ok_or(TOO_LONG)?;
         } else {
-            output.part(raw_len, |part| expand(chunk, part)).ok_or(TOO_LONG)??;
+            expand(chunk, &mut output.part(raw_len).ok_or(TOO_LONG)?)?;
         }
         rest = rest.get(len..).ok_or(CUT_OFF)?;
     }
@@ -151,7 +152,7 @@ fn expand(chunk: &[u8], part: &mut Output<'_>) -> Result<(), Fault> {
 fn write(bitmap: u8, distance: usize, new: &mut &[u8], part: &mut Output<'_>) -> Result<(), Fault> {
     for bit in 0..part.room().min(8) {
         if bitmap >> bit & 1 == 1 {
-            part.literals(&[take_byte(new)?], 0, 1).ok_or(TOO_LONG)?;
+            part.literals(&[take_byte(new)?], 1).ok_or(TOO_LONG)?;
         } else {
             part.repeat(distance, 1).ok_or(fault("distance from before the start"))?;
         }

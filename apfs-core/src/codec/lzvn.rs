@@ -65,12 +65,11 @@ const fn ops() -> [Op; 256] {
 /// # Errors
 /// Undefined opcodes, distances that lead nowhere, data that is cut off or of another length than `dst`.
 pub fn decode(src: &[u8], dst: &mut [u8]) -> Result<(), Fault> {
-    let mut output = Output::new(dst);
-    expand(src, &mut output)
+    expand(src, Output::new(dst))
 }
 
 /// Fills what is left of the output. Matches reach all of what it holds already.
-pub(super) fn expand(src: &[u8], output: &mut Output<'_>) -> Result<(), Fault> {
+pub(super) fn expand(src: &[u8], mut output: Output<'_>) -> Result<(), Fault> {
     let mut at = 0usize;
     let mut distance = 0usize;
     while !output.is_full() {
@@ -107,11 +106,13 @@ pub(super) fn expand(src: &[u8], output: &mut Output<'_>) -> Result<(), Fault> {
         };
         at = at.wrapping_add(length);
         if literals > 0 {
-            output.literals(src, at, literals).ok_or_else(|| broken_literals(output, literals))?;
+            src.get(at..)
+                .and_then(|from| output.literals(from, literals))
+                .ok_or_else(|| broken_literals(output.room(), literals))?;
             at = at.wrapping_add(literals);
         }
         if matched > 0 {
-            output.repeat(distance, matched).ok_or_else(|| broken_match(output, matched))?;
+            output.repeat(distance, matched).ok_or_else(|| broken_match(output.room(), matched))?;
         }
     }
     Ok(())
@@ -119,14 +120,14 @@ pub(super) fn expand(src: &[u8], output: &mut Output<'_>) -> Result<(), Fault> {
 
 /// Why `len` literals could not be copied.
 #[cold]
-fn broken_literals(output: &Output<'_>, len: usize) -> Fault {
-    fault(if len > output.room() { "more bytes than promised" } else { "data is cut off" })
+fn broken_literals(room: usize, len: usize) -> Fault {
+    fault(if len > room { "more bytes than promised" } else { "data is cut off" })
 }
 
 /// Why a match of `len` bytes could not be copied.
 #[cold]
-fn broken_match(output: &Output<'_>, len: usize) -> Fault {
-    fault(if len > output.room() { "more bytes than promised" } else { "match from before the start" })
+fn broken_match(room: usize, len: usize) -> Fault {
+    fault(if len > room { "more bytes than promised" } else { "match from before the start" })
 }
 
 fn fault(why: &'static str) -> Fault {

@@ -3,8 +3,8 @@
 /// Bytes that are copied at once where there is room for them.
 pub(super) const WIDE: usize = 16;
 
-/// Room behind a copy that lets it be made in whole steps of [`WIDE`] bytes.
-const SLACK: usize = 2 * WIDE;
+/// Bytes of a match that are copied at once where it is that far back.
+const FAR: usize = 32;
 
 /// The bytes to fill, and how far they are filled. No method writes past their end.
 pub(super) struct Output<'a> {
@@ -26,34 +26,28 @@ impl<'a> Output<'a> {
         self.room() == 0
     }
 
-    /// Lets `write` fill exactly the next `len` bytes; `None` if they do not fit.
-    pub(super) fn part<E>(
-        &mut self,
-        len: usize,
-        write: impl FnOnce(&mut Output<'_>) -> Result<(), E>,
-    ) -> Option<Result<(), E>> {
-        let end = self.at.checked_add(len)?;
-        let mut part = Output { bytes: self.bytes.get_mut(..end)?, at: self.at };
-        let written = write(&mut part);
-        self.at = part.at;
-        Some(written)
+    /// The next `len` bytes, to be filled by themselves with all that is before them in reach; `None` if they do not
+    /// fit.
+    pub(super) fn part(&mut self, len: usize) -> Option<Output<'_>> {
+        let start = self.at;
+        let end = start.checked_add(len)?;
+        let bytes = self.bytes.get_mut(..end)?;
+        self.at = end;
+        Some(Output { bytes, at: start })
     }
 
-    /// Writes `len` bytes of `source` from `from` on; `None` if they are not all there, or do not fit.
+    /// Writes the first `len` bytes of `source`; `None` if they are not all there, or do not fit.
     #[inline(always)]
-    pub(super) fn literals(&mut self, source: &[u8], from: usize, len: usize) -> Option<()> {
-        // A sum that wraps makes a range that is none, and `get` refuses it.
-        let end = self.at.wrapping_add(len);
+    pub(super) fn literals(&mut self, source: &[u8], len: usize) -> Option<()> {
         if len <= WIDE
-            && let Some(wide) = source.get(from..).and_then(|source| source.first_chunk::<WIDE>())
+            && let Some(wide) = source.first_chunk::<WIDE>()
             && let Some(target) = self.bytes.get_mut(self.at..).and_then(|to| to.first_chunk_mut::<WIDE>())
         {
             *target = *wide;
         } else {
-            let source = source.get(from..from.wrapping_add(len))?;
-            self.bytes.get_mut(self.at..end)?.copy_from_slice(source);
+            literals_exactly(self.bytes, self.at, source.get(..len)?)?;
         }
-        self.at = end;
+        self.at = self.at.wrapping_add(len);
         Some(())
     }
 
@@ -61,39 +55,44 @@ impl<'a> Output<'a> {
     /// the distance is 0 or reaches before the start, or if they do not fit.
     #[inline(always)]
     pub(super) fn repeat(&mut self, distance: usize, len: usize) -> Option<()> {
-        let from = self.at.checked_sub(distance)?;
-        let end = self.at.wrapping_add(len);
-        if len.wrapping_add(SLACK) > self.room() || distance < WIDE {
-            return self.repeat_carefully(distance, len);
+        // A distance that is too large makes a range that is none, and `get` refuses it.
+        let from = self.at.wrapping_sub(distance);
+        if len <= FAR
+            && distance >= FAR
+            && let Some(window) = self.bytes.get_mut(from..self.at.wrapping_add(FAR))
+            && let Some((source, target)) = window.split_at_mut_checked(distance)
+            && let (Some(wide), Some(target)) = (source.first_chunk::<FAR>(), target.first_chunk_mut::<FAR>())
+        {
+            *target = *wide;
+        } else {
+            repeat_exactly(self.bytes, self.at, distance, len)?;
         }
-        let (mut from, mut to) = (from, self.at);
-        loop {
-            let wide = *self.bytes.get(from..)?.first_chunk::<WIDE>()?;
-            *self.bytes.get_mut(to..)?.first_chunk_mut::<WIDE>()? = wide;
-            from = from.wrapping_add(WIDE);
-            to = to.wrapping_add(WIDE);
-            if to >= end {
-                break;
-            }
-        }
-        self.at = end;
+        self.at = self.at.wrapping_add(len);
         Some(())
     }
+}
 
-    /// [`Output::repeat`] near the end, or of a short pattern.
-    fn repeat_carefully(&mut self, distance: usize, len: usize) -> Option<()> {
-        if distance == 0 || len > self.room() {
+/// [`Output::literals`] of any length, and near the end.
+#[inline(never)]
+fn literals_exactly(bytes: &mut [u8], at: usize, source: &[u8]) -> Option<()> {
+    bytes.get_mut(at..at.wrapping_add(source.len()))?.copy_from_slice(source);
+    Some(())
+}
+
+/// [`Output::repeat`] of any length and distance, and near the end.
+#[inline(never)]
+fn repeat_exactly(bytes: &mut [u8], at: usize, distance: usize, len: usize) -> Option<()> {
+    let from = at.checked_sub(distance)?;
+    let end = at.checked_add(len).filter(|end| *end <= bytes.len())?;
+    // What is copied lengthens the pattern: the next copy can be twice as long.
+    let mut at = at;
+    while at < end {
+        let step = at.wrapping_sub(from).min(end.wrapping_sub(at));
+        if step == 0 {
             return None;
         }
-        let mut left = len;
-        // What is copied lengthens the pattern: the next copy can be twice as long.
-        let from = self.at.checked_sub(distance)?;
-        while left > 0 {
-            let step = left.min(self.at.saturating_sub(from));
-            self.bytes.copy_within(from..from.wrapping_add(step), self.at);
-            self.at = self.at.wrapping_add(step);
-            left = left.wrapping_sub(step);
-        }
-        Some(())
+        bytes.copy_within(from..from.wrapping_add(step), at);
+        at = at.wrapping_add(step);
     }
+    Some(())
 }

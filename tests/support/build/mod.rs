@@ -12,6 +12,8 @@
 
 pub mod apm;
 pub mod area;
+pub mod asif;
+pub mod bundle;
 pub mod bytes;
 pub mod catalog;
 pub mod checkpoint;
@@ -21,6 +23,7 @@ pub mod content;
 pub mod damage;
 pub mod disk;
 pub mod edit;
+pub mod encrypted_image;
 pub mod encryption;
 pub mod fstree;
 pub mod gpt;
@@ -36,6 +39,7 @@ pub mod records;
 pub mod resource_fork;
 pub mod snapshot;
 pub mod spaceman;
+pub mod sparse_image;
 pub mod stream;
 pub mod superblock;
 pub mod tree;
@@ -43,9 +47,11 @@ pub mod udif;
 pub mod volume;
 
 pub use apm::Apm;
+pub use asif::Asif;
 pub use container::ImageBuilder;
 pub use content::{Content, Inode, Link, Xattr};
 pub use disk::{Disk, Place, Role};
+pub use encrypted_image::EncryptedImage;
 pub use encryption::{Encryption, Unlock};
 pub use fstree::Protection;
 pub use gpt::Gpt;
@@ -53,6 +59,7 @@ pub use image::{Checkpoint, Image, VolumeMap};
 pub use mbr::Mbr;
 pub use namehash::Keys;
 pub use object::fix_checksum;
+pub use sparse_image::SparseImage;
 pub use stream::{Extent, Stream};
 pub use volume::{VolumeBuilder, VolumeOptions};
 

@@ -5,16 +5,17 @@ use super::{CUT_OFF, fault};
 use crate::codec::fault::Fault;
 
 /// Bytes before a payload that may be loaded with its first ones. Every payload has a longer header before it.
-const BEFORE: usize = 16;
+const BEFORE: usize = 8;
 
 /// Bits of a payload, from the last to the first.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'a> {
-    /// What is not loaded yet, and `BEFORE` bytes before the payload.
+    /// What is not used up, and `BEFORE` bytes before the payload.
     bytes: &'a [u8],
-    /// The next bits, from the top; below them may be some more of the stream.
-    loaded: u64,
-    /// How many of the loaded bits count.
-    count: u32,
+    /// The last eight of the bytes.
+    word: u64,
+    /// How many bits of the word are not taken; those above them are.
+    left: u32,
 }
 
 impl<'a> Bits<'a> {
@@ -22,7 +23,7 @@ impl<'a> Bits<'a> {
     pub(super) fn new(src: &'a [u8], start: usize, len: usize, padding: u32) -> Result<Bits<'a>, Fault> {
         let end = start.checked_add(len).ok_or(CUT_OFF)?;
         let bytes = src.get(start.wrapping_sub(BEFORE)..end).ok_or(CUT_OFF)?;
-        let mut bits = Bits { bytes, loaded: 0, count: 0 };
+        let mut bits = Bits { bytes, word: 0, left: 64 };
         bits.load()?;
         match bits.take(padding) {
             0 => Ok(bits),
@@ -30,32 +31,27 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Makes at least 56 bits ready to be taken.
+    /// Makes at least 57 bits ready to be taken.
     #[inline(always)]
     pub(super) fn load(&mut self) -> Result<(), Fault> {
-        let word = self.bytes.last_chunk::<8>().ok_or(USED_UP)?;
-        let count = self.count & 63;
-        self.loaded |= u64::from_le_bytes(*word) >> count;
-        let whole = (count ^ 63) >> 3;
-        self.bytes = self.bytes.get(..self.bytes.len().wrapping_sub(index(whole.into()))).unwrap_or(&[]);
-        self.count = count | 56;
+        let used = 64u32.wrapping_sub(self.left) >> 3;
+        self.bytes = self.bytes.get(..self.bytes.len().wrapping_sub(index(used.into()))).ok_or(USED_UP)?;
+        self.word = u64::from_le_bytes(*self.bytes.last_chunk::<8>().ok_or(USED_UP)?);
+        self.left = self.left.wrapping_add(used << 3);
         Ok(())
     }
 
-    /// The next bits as a number; together at most 56 after a [`Bits::load`].
+    /// The next bits as a number; together at most 57 after a [`Bits::load`].
     #[inline(always)]
     pub(super) fn take(&mut self, count: u32) -> u64 {
-        // Two shifts, since one by 64 is none.
-        let taken = (self.loaded >> 1).wrapping_shr(!count);
-        self.loaded = self.loaded.wrapping_shl(count);
-        self.count = self.count.wrapping_sub(count);
-        taken
+        self.left = self.left.wrapping_sub(count);
+        self.word.wrapping_shr(self.left) & low_bits(count)
     }
 
     /// Checks what is left: no more bits were taken than there are, and all codes ended where encoders begin.
-    pub(super) fn finish(&self, states: &[u16]) -> Result<(), Fault> {
-        let left = self.bytes.len().saturating_mul(8).saturating_add(index(self.count.into()));
-        if left < BEFORE.saturating_mul(8) {
+    pub(super) fn finish(&self, states: &[usize]) -> Result<(), Fault> {
+        let before = self.bytes.len().saturating_sub(8).saturating_mul(8);
+        if before.saturating_add(index(self.left.into())) < BEFORE.saturating_mul(8) {
             return Err(USED_UP);
         }
         if states.iter().any(|state| *state != 0) {
@@ -68,6 +64,11 @@ impl<'a> Bits<'a> {
 
 /// More was taken from a payload than it holds.
 const USED_UP: Fault = Fault { codec: super::CODEC, why: "codes go on behind their payload" };
+
+#[inline(always)]
+fn low_bits(count: u32) -> u64 {
+    !u64::MAX.wrapping_shl(count)
+}
 
 /// How a code goes on from one state: the next state is the base plus some bits of the stream.
 #[derive(Clone, Copy, Default)]
@@ -121,8 +122,9 @@ pub(super) struct LiteralTable([LiteralStep; LiteralTable::STATES]);
 
 #[derive(Clone, Copy, Default)]
 struct LiteralStep {
-    step: Step,
+    bits: u8,
     literal: u8,
+    next: u16,
 }
 
 impl LiteralTable {
@@ -130,9 +132,9 @@ impl LiteralTable {
 
     pub(super) fn new(frequencies: &[u16; 256], used: bool) -> Result<LiteralTable, Fault> {
         let mut table = [LiteralStep::default(); LiteralTable::STATES];
-        for_each_step(frequencies, 1024, used, |state, symbol, step| {
+        for_each_step(frequencies, 1024, used, |state, symbol, Step { bits, base }| {
             if let (Some(entry), Ok(literal)) = (table.get_mut(state), u8::try_from(symbol)) {
-                *entry = LiteralStep { step, literal };
+                *entry = LiteralStep { bits, literal, next: base };
             }
         })?;
         Ok(LiteralTable(table))
@@ -140,11 +142,10 @@ impl LiteralTable {
 
     /// The literal of this state, and on to the next state: at most 10 bits.
     #[inline(always)]
-    pub(super) fn next(&self, bits: &mut Bits<'_>, state: &mut u16) -> u8 {
-        let at = usize::from(*state) & LiteralTable::STATES.wrapping_sub(1);
-        let LiteralStep { step, literal } = self.0.get(at).copied().unwrap_or_default();
-        let more = bits.take(step.bits.into());
-        *state = step.base.wrapping_add(low16(more));
+    pub(super) fn next(&self, bits: &mut Bits<'_>, state: &mut usize) -> u8 {
+        let at = *state & LiteralTable::STATES.wrapping_sub(1);
+        let LiteralStep { bits: count, literal, next } = self.0.get(at).copied().unwrap_or_default();
+        *state = usize::from(next).wrapping_add(index(bits.take(count.into())));
         literal
     }
 }
@@ -182,20 +183,14 @@ impl<const STATES: usize> ValueTable<STATES> {
 
     /// The number of this state, and on to the next state: at most 14, 17 and 23 bits for the three kinds.
     #[inline(always)]
-    pub(super) fn next(&self, bits: &mut Bits<'_>, state: &mut u16) -> usize {
-        let at = usize::from(*state) & STATES.wrapping_sub(1);
+    pub(super) fn next(&self, bits: &mut Bits<'_>, state: &mut usize) -> u32 {
+        let at = *state & STATES.wrapping_sub(1);
         let ValueStep { bits: count, extra, next, value } = self.0.get(at).copied().unwrap_or_default();
         let more = bits.take(count.into());
         let extra = u32::from(extra);
-        *state = next.wrapping_add(low16(more.wrapping_shr(extra)));
-        index(u64::from(value)).wrapping_add(index(more & !u64::MAX.wrapping_shl(extra)))
+        *state = usize::from(next).wrapping_add(index(more.wrapping_shr(extra)));
+        value.wrapping_add(u32::try_from(more & low_bits(extra) & 0xFFFF_FFFF).unwrap_or(0))
     }
-}
-
-/// A number of at most 10 bits.
-#[inline(always)]
-fn low16(number: u64) -> u16 {
-    u16::try_from(number & 0xFFFF).unwrap_or(0)
 }
 
 /// A number of at most 32 bits, for counting and indexing.

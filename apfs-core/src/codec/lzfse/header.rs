@@ -40,7 +40,7 @@ pub(super) struct Payload<const STATES: usize> {
     /// Bits at the end that are not used.
     padding: u32,
     /// Where the codes begin.
-    pub(super) states: [u16; STATES],
+    pub(super) states: [usize; STATES],
 }
 
 impl<const STATES: usize> Payload<STATES> {
@@ -69,7 +69,7 @@ impl Header {
         let block = get(block, 0, PLAIN_LEN).ok_or(CUT_OFF)?;
         let long = |at| u32_at(block, at).ok_or(CUT_OFF);
         let size = |at| long(at).map(size);
-        let short = |at| u16_at(block, at).ok_or(CUT_OFF);
+        let state = |at| u16_at(block, at).map(usize::from).ok_or(CUT_OFF);
         let mut frequencies = block.get(PLAIN_FREQUENCIES..).ok_or(CUT_OFF)?.chunks_exact(2);
         let header = Header {
             len: PLAIN_LEN,
@@ -79,12 +79,12 @@ impl Header {
             literal_payload: Payload {
                 len: size(20)?,
                 padding: long(28)?.wrapping_neg(),
-                states: [short(32)?, short(34)?, short(36)?, short(38)?],
+                states: [state(32)?, state(34)?, state(36)?, state(38)?],
             },
             match_payload: Payload {
                 len: size(24)?,
                 padding: long(40)?.wrapping_neg(),
-                states: [short(44)?, short(46)?, short(48)?],
+                states: [state(44)?, state(46)?, state(48)?],
             },
             frequencies: Frequencies::read(|| {
                 frequencies.next().and_then(|bytes| u16_at(bytes, 0)).ok_or(CUT_OFF)
@@ -97,7 +97,7 @@ impl Header {
     pub(super) fn packed(block: &[u8]) -> Result<Header, Fault> {
         let word = |at| u64_at(block, at).ok_or(CUT_OFF);
         let (counts, literal, matched) = (word(8)?, word(16)?, word(24)?);
-        let state = |word, shift| u16::try_from(bits(word, shift, 10)).unwrap_or(0);
+        let state = |word, shift| size(bits(word, shift, 10));
         let len = size(bits(matched, 0, 32));
         let mut packed = Packed { bytes: block.get(PACKED_LEN..len).ok_or(CUT_OFF)?, bits: 0, count: 0 };
         let frequencies = match packed.bytes {
