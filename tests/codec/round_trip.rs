@@ -1,13 +1,16 @@
 //! Whatever an encoder makes of any bytes comes out again, and nothing else does.
 
-use apfs_core::codec::{Fault, lzbitmap, lzfse, lzvn, zlib};
+use apfs_core::codec::{Fault, adc, bzip2, lzbitmap, lzfse, lzvn, xz, zlib};
 use apfs_tests::compress::{self, sample};
 
 type Encode = fn(&[u8]) -> Vec<u8>;
 type Decode = fn(&[u8], &mut [u8]) -> Result<(), Fault>;
 
 /// Every codec with an encoder for it.
-const CODECS: [(&str, Encode, Decode); 4] = [
+const CODECS: [(&str, Encode, Decode); 7] = [
+    ("ADC", compress::adc, adc::decode),
+    ("bzip2", compress::bzip2, bzip2::decode),
+    ("xz", compress::xz, xz::decode),
     ("zlib", compress::zlib, zlib::decode),
     ("LZVN", compress::lzvn, lzvn::decode),
     ("LZFSE", compress::lzfse, lzfse::decode),

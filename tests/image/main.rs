@@ -20,3 +20,5 @@ mod probe;
 mod shared;
 mod sparse;
 mod split;
+mod udif;
+mod udif_damage;

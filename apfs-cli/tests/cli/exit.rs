@@ -125,7 +125,9 @@ fn help_pages_completions() {
     let pages = tempfile::tempdir().unwrap();
     Run::of(apfs().arg("man").arg(pages.path())).clean();
     let bash = Run::of(apfs().args(["completions", "bash"])).clean();
-    for command in ["info", "ls", "tree", "stat", "cat", "xattr", "hash", "find", "snapshots"] {
+    for command in
+        ["info", "ls", "tree", "stat", "cat", "xattr", "hash", "find", "snapshots", "convert", "verify"]
+    {
         let help = Run::of(apfs().args([command, "--help"])).clean();
         assert!(help.contains(&format!("Examples:\n  apfs {command} ")), "{help}");
         assert!(pages.path().join(format!("apfs-{command}.1")).exists(), "{command}");

@@ -3,6 +3,7 @@
 mod exit;
 mod files;
 mod find;
+mod image;
 mod info;
 mod list;
 mod support;

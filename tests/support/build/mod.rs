@@ -37,12 +37,14 @@ pub mod node;
 pub mod object;
 pub mod omap;
 pub mod records;
+pub mod resource_fork;
 pub mod snapshot;
 pub mod spaceman;
 pub mod sparse_image;
 pub mod stream;
 pub mod superblock;
 pub mod tree;
+pub mod udif;
 pub mod volume;
 
 pub use apm::Apm;

@@ -1,0 +1,119 @@
+//! `apfs convert` and `apfs verify` on disk images.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use apfs_tests::build::udif::{Store, Udif};
+use apfs_tests::compress::sample;
+
+use crate::support::{Disk, Run};
+
+/// A disk without any file system.
+fn image() -> Udif {
+    let mut image = Udif::new().table("one", 0).chunk(Store::Ignore, &[0; 512 * 300]);
+    for (seed, store) in (1u64..).zip(Store::DATA) {
+        image = image.chunk(store, &sample::text(512 * 256, seed));
+    }
+    image
+        .table("two", 4000)
+        .chunk(Store::Zlib, &sample::records(512 * 9, 1))
+        .chunk(Store::Zlib, &[0; 512 * 2048])
+}
+
+fn convert(disk: &Disk, out: &Path, args: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_apfs"));
+    Run::of(command.arg("convert").arg(disk.path()).arg(out).args(args))
+}
+
+fn partial(out: &Path) -> bool {
+    out.with_extension("img.partial").exists()
+}
+
+/// The whole disk, with holes where there is nothing; nothing is replaced unless that is asked for.
+#[test]
+fn converts() {
+    let (built, folder) = (image(), tempfile::tempdir().unwrap());
+    let (disk, out) = (Disk::of_bytes(&built.build()), folder.path().join("out.img"));
+    let expected = built.disk();
+    let said = convert(&disk, &out, &[]).clean();
+    assert!(said.ends_with("bytes, 791040 of them written, the others zeros\n"), "{said}");
+    assert!(fs::read(&out).unwrap() == expected && !partial(&out));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let stored = fs::metadata(&out).unwrap().blocks() * 512;
+        assert!(usize::try_from(stored).unwrap() < expected.len() / 2, "{stored} of {}", expected.len());
+    }
+    fs::write(&out, "mine").unwrap();
+    let run = convert(&disk, &out, &[]);
+    assert!(run.code == 2 && run.stderr.contains("--force"), "{}", run.stderr);
+    assert_eq!(fs::read(&out).unwrap(), b"mine");
+    let json = convert(&disk, &out, &["--force", "--json"]).json();
+    assert_eq!((&json["schema"], &json["layers"][0]), (&"apfs.convert/1".into(), &"udif".into()));
+    assert_eq!((&json["bytes"], &json["written"]), (&expected.len().into(), &791_040.into()));
+    assert!(fs::read(&out).unwrap() == expected);
+}
+
+/// The image itself is never the target, by whatever name.
+#[test]
+#[cfg(unix)]
+fn never_the_image() {
+    let disk = Disk::of_bytes(&image().build());
+    let before = fs::read(disk.path()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (link, hard) = (folder.path().join("link"), disk.path().with_file_name("hard"));
+    std::os::unix::fs::symlink(disk.path(), &link).unwrap();
+    fs::hard_link(disk.path(), &hard).unwrap();
+    for out in [&disk.path(), &link, &hard, Path::new("/dev/null")] {
+        let run = convert(&disk, out, &["--force"]);
+        assert!(run.code == 2, "{}: {}", out.display(), run.stderr);
+    }
+    fs::hard_link(disk.path(), folder.path().join("x.partial")).unwrap();
+    assert_eq!(convert(&disk, &folder.path().join("x"), &["--force"]).code, 2);
+    assert!(fs::read(disk.path()).unwrap() == before);
+}
+
+/// A damaged place leaves no file behind, or, if that is wanted, a file without it.
+#[test]
+fn damaged_place() {
+    let mut built = image();
+    built.tables[1].entries[0].offset = 1 << 40;
+    let (disk, folder) = (Disk::of_bytes(&built.build()), tempfile::tempdir().unwrap());
+    let out = folder.path().join("out.img");
+    let run = convert(&disk, &out, &[]);
+    assert!(run.code == 2 && run.stderr.contains("BLKXChunkEntry.CompressedOffset"), "{}", run.stderr);
+    assert!(!out.exists() && !partial(&out));
+    let run = convert(&disk, &out, &["--keep-damaged"]);
+    assert!(run.code == 1 && run.stderr.contains("4608 bytes at 2048000 are lost"), "{}", run.stderr);
+    let mut expected = built.disk();
+    expected[4000 * 512..4009 * 512].fill(0);
+    assert!(fs::read(&out).unwrap() == expected);
+}
+
+/// Right, wrong, absent and unreadable checksums are told apart, and so is the exit status.
+#[test]
+fn verifies() {
+    let sound = Disk::of_bytes(&image().build());
+    let text = sound.apfs("verify", &[]).clean();
+    assert_eq!(text.matches("  ok ").count(), 4, "{text}");
+    let json = sound.apfs("verify", &["--json"]).json();
+    let checks = json["layers"][0]["checks"].as_array().unwrap();
+    let kinds: Vec<_> = checks.iter().map(|check| check["what"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["data_fork", "table", "table", "master"]);
+    let mut built = image();
+    built.tables[0].checksum.2 = 1;
+    let run = Disk::of_bytes(&built.build()).apfs("verify", &[]);
+    assert!(
+        run.code == 1 && run.stderr.contains("table 0, one: the checksum does not match"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.text().contains("WRONG"), "{}", run.text());
+    let mut built = image();
+    built.tables[1].entries[0].offset = 1 << 40;
+    let run = Disk::of_bytes(&built.build()).apfs("verify", &["--json"]);
+    assert!(run.code == 1 && run.text().contains("unreadable"), "{}", run.stderr);
+    let raw = Disk::of_bytes(&[0; 4096]).apfs("verify", &[]);
+    assert_eq!((raw.code, raw.stderr.contains("no checksum")), (2, true));
+}
