@@ -123,7 +123,7 @@ mod tests {
                 let read = |at: u64, buffer: &mut [u8]| Ok(fill(len, at, buffer));
                 let ended = in_order(len, workers, read, |piece| {
                     assert!((seen..).zip(piece).all(|(offset, found)| *found == byte(offset)));
-                    seen += piece.len() as u64;
+                    seen += u64::try_from(piece.len()).unwrap();
                     Ok::<(), Infallible>(())
                 });
                 assert!(matches!(ended, Ok(Ok(()))));

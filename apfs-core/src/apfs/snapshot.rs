@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 
 use super::btree::{Cursor, Physical, Record, Tree};
 use super::object::{Expect, XidRule};
@@ -17,6 +18,7 @@ use crate::base::damage::Damage;
 use crate::base::error::{Error, Result};
 use crate::base::ids::{Oid, Paddr, Uuid, Xid};
 use crate::base::time::Timestamp;
+use crate::crypto::xts::Xts;
 use crate::fs::types::Name;
 
 /// Record type of a snapshot by transaction.
@@ -119,6 +121,8 @@ impl Volume {
         let known = omap.snapshots()?;
         let limit = container.limits().snapshots;
         let mut snapshots = Vec::new();
+        // Asked for once: deriving it takes seconds.
+        let key = OnceCell::new();
         let mut cursor = Cursor::new();
         if self.or_report(cursor.seek(&tree, &[0; 8]))?.is_none() {
             while self.or_report(cursor.advance(&tree))?.is_none() {}
@@ -132,7 +136,7 @@ impl Volume {
                 }
                 let entry = known.binary_search_by_key(&snapshot.xid, |entry| entry.xid).ok();
                 snapshot.map_flags = entry.and_then(|index| known.get(index)).map(|entry| entry.flags);
-                snapshot.uuid = self.snapshot_uuid(omap, snapshot.xid);
+                snapshot.uuid = self.snapshot_uuid(omap, snapshot.xid, &key);
                 snapshots.push(snapshot);
             }
             while self.or_report(cursor.advance(&tree))?.is_none() {}
@@ -153,13 +157,16 @@ impl Volume {
     }
 
     /// The id of a snapshot; it stands in an object of its own, of which every snapshot has a version.
-    fn snapshot_uuid(&self, omap: &Omap, xid: Xid) -> Option<Uuid> {
+    fn snapshot_uuid(&self, omap: &Omap, xid: Xid, key: &OnceCell<Option<Arc<Xts>>>) -> Option<Uuid> {
         let oid = Oid(self.superblock().raw().apfs_snap_meta_ext_oid.get());
         if oid.0 == 0 {
             return None;
         }
         let mapping = omap.lookup(oid, xid).ok()??;
-        let key = if mapping.is_encrypted() { Some(self.key().ok()?) } else { None };
+        let key = match mapping.is_encrypted() {
+            true => Some(key.get_or_init(|| self.key().ok()).as_deref()?),
+            false => None,
+        };
         let expect = Expect {
             structure: "snap_meta_ext_obj_phys_t",
             oid,
@@ -168,7 +175,7 @@ impl Volume {
             storage: OBJ_VIRTUAL,
             subtype: 0,
         };
-        let bytes = self.container().store().decrypted_object(mapping.block, &expect, key.as_deref()).ok()?;
+        let bytes = self.container().store().decrypted_object(mapping.block, &expect, key).ok()?;
         let raw: &SnapMetaExt = pod(&bytes)?;
         Some(Uuid(raw.sme_uuid)).filter(|uuid| !uuid.is_nil() && raw.sme_snap_xid.get() == xid.0)
     }
