@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use apfs_core::{Checksums, Format};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::cmd::{cat, extract, find, hash, info, ls, man, snapshots, stat, tree, xattr};
+use crate::cmd::{
+    cat, convert, extract, find, hash, info, ls, man, snapshots, stat, tree, unlock, verify, xattr,
+};
 use crate::secrets::SecretArgs;
 
 /// Look into APFS disk images, without a Mac. Nothing is ever written to an image.
@@ -48,6 +50,12 @@ pub(crate) enum Command {
     Find(find::Find),
     /// List the snapshots of volumes
     Snapshots(snapshots::Snapshots),
+    /// Write the raw disk in a disk image to a file
+    Convert(convert::Convert),
+    /// Compare the checksums that a disk image carries
+    Verify(verify::Verify),
+    /// Show what is encrypted and what would open it, or which secret does
+    Unlock(unlock::Unlock),
     /// Print the manual page, or write those of all commands into a directory
     Man(man::Man),
     /// Print completions for a shell

@@ -85,6 +85,11 @@ impl Outcome {
         self.progress = Progress::start();
     }
 
+    /// Shows progress towards a known number of bytes from now on.
+    pub(crate) fn show_progress_of(&mut self, bytes: u64) {
+        self.progress = Progress::start_of(bytes);
+    }
+
     /// Where long work says how far it is.
     pub(crate) fn progress(&self) -> &Progress {
         &self.progress

@@ -7,15 +7,18 @@ mod ahead;
 mod args;
 mod cmd;
 mod content;
+mod copy;
 mod digest;
 mod exit;
 mod extract;
 mod flags;
+mod layer_row;
 mod map;
 mod out;
 mod parts;
 mod place;
 mod progress;
+mod protection_row;
 mod row;
 mod secrets;
 mod session;
@@ -48,6 +51,9 @@ fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Hash(args) => cmd::hash::run(&args),
         Command::Find(args) => cmd::find::run(&args),
         Command::Snapshots(args) => cmd::snapshots::run(&args),
+        Command::Convert(args) => cmd::convert::run(&args),
+        Command::Verify(args) => cmd::verify::run(&args),
+        Command::Unlock(args) => cmd::unlock::run(&args),
         Command::Man(args) => cmd::man::run(&args),
         Command::Completions(args) => cmd::man::completions(&args),
     }

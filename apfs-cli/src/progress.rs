@@ -28,6 +28,17 @@ impl Progress {
         Progress { line }
     }
 
+    /// A line for work on a known number of bytes.
+    pub(crate) fn start_of(bytes: u64) -> Progress {
+        let line = ProgressBar::new(bytes);
+        if let Ok(style) =
+            ProgressStyle::with_template("{bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {wide_bar}")
+        {
+            line.set_style(style);
+        }
+        Progress { line }
+    }
+
     /// The next file.
     pub(crate) fn file(&self, path: &[u8]) {
         if !self.line.is_hidden() {

@@ -58,31 +58,39 @@ impl From<String> for PasswordText {
 }
 
 impl SecretArgs {
-    /// All secrets that were given, in the order in which the help lists their options; the variable comes last.
+    /// All secrets that were given.
     pub(crate) fn gather(&self) -> Result<Vec<Secret>, Failure> {
+        Ok(self.named()?.into_iter().map(|(_, secret)| secret).collect())
+    }
+
+    /// All secrets that were given, each with where it came from: in the order in which the help lists their options,
+    /// the variable last.
+    pub(crate) fn named(&self) -> Result<Vec<(String, Secret)>, Failure> {
         let mut secrets = Vec::new();
         for path in &self.password_file {
-            let bytes = open(path).and_then(read_all).map_err(Failure::io(path.display()))?;
-            secrets.push(Secret::password(without_line_end(&bytes)));
+            let bytes = read_all(path).map_err(Failure::io(path.display()))?;
+            let name = format!("password file {}", path.display());
+            secrets.push((name, Secret::password(without_line_end(&bytes))));
         }
         for number in &self.password_fd {
-            let path = PathBuf::from(format!("/dev/fd/{number}"));
-            let what = format!("descriptor {number}");
-            let bytes = open(&path).and_then(read_all).map_err(Failure::io(what))?;
-            secrets.push(Secret::password(without_line_end(&bytes)));
+            let name = format!("descriptor {number}");
+            let bytes = read_all(&PathBuf::from(format!("/dev/fd/{number}"))).map_err(Failure::io(&name))?;
+            secrets.push((name, Secret::password(without_line_end(&bytes))));
         }
-        secrets.extend(self.password.iter().map(|text| Secret::password(text.0.as_str())));
+        for (index, text) in self.password.iter().enumerate() {
+            let name = format!("--password, number {}", index.saturating_add(1));
+            secrets.push((name, Secret::password(text.0.as_str())));
+        }
         for path in &self.key_file {
-            let bytes = open(path).and_then(read_all).map_err(Failure::io(path.display()))?;
-            secrets.push(key(&bytes).ok_or_else(|| {
-                let path = path.display();
-                Failure::Usage(format!(
-                    "{path}: no raw key: 16, 32, 36 or 52 bytes, or twice as many hexadecimal digits"
-                ))
-            })?);
+            let bytes = read_all(path).map_err(Failure::io(path.display()))?;
+            let secret = key(&bytes).ok_or_else(|| {
+                let what = "no raw key: 16, 32, 36 or 52 bytes, or twice as many hexadecimal digits";
+                Failure::Usage(format!("{}: {what}", path.display()))
+            })?;
+            secrets.push((format!("key file {}", path.display()), secret));
         }
         if let Some(text) = std::env::var_os(VARIABLE).filter(|text| !text.is_empty()) {
-            secrets.push(Secret::password(text.into_encoded_bytes()));
+            secrets.push((format!("variable {VARIABLE}"), Secret::password(text.into_encoded_bytes())));
         }
         Ok(secrets)
     }
@@ -97,13 +105,9 @@ impl SecretArgs {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
-fn read_all(file: File) -> io::Result<Zeroizing<Vec<u8>>> {
+fn read_all(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    file.take(LONGEST).read_to_end(&mut bytes)?;
+    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -166,6 +166,20 @@ impl Session {
         Ok(found)
     }
 
+    /// Opens a state of a volume; asks for its password if it is locked and somebody is there.
+    fn unlocking(
+        &self,
+        volume: &Volume,
+        view: impl Fn() -> apfs_core::Result<View>,
+    ) -> apfs_core::Result<View> {
+        let what = format!("volume {}", volume.name());
+        let (view, _) = self.common.source.asking(&what, Vec::new(), |typed| {
+            typed.last().map_or(Ok(()), |secret| volume.unlock(secret).map(|_| ()))?;
+            view()
+        });
+        view
+    }
+
     /// What is not as it should be with the chosen checkpoint.
     fn say_state(&self, part: usize, container: &Container, outcome: &mut Outcome) {
         if let Some(damage) = container.checkpoint().ephemeral_damage() {
@@ -193,15 +207,18 @@ impl Session {
                 }
             };
             if let Some(wanted) = &self.common.snapshot {
-                match volume.snapshot(wanted).and_then(|snapshot| volume.view_at(&snapshot)) {
+                let view = volume
+                    .snapshot(wanted)
+                    .and_then(|snapshot| self.unlocking(&volume, || volume.view_at(&snapshot)));
+                match view {
                     // Said only if no volume has it.
                     Err(Error::NotFound(_)) => {}
                     view => take(view, &format!("volume {name}")),
                 }
                 continue;
             }
-            take(volume.view(), &format!("volume {name}"));
-            if !all_snapshots || volume.superblock().is_encrypted() {
+            take(self.unlocking(&volume, || volume.view()), &format!("volume {name}"));
+            if !all_snapshots || volume.is_locked() {
                 continue;
             }
             match volume.snapshots() {

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use apfs_core::apfs::ContainerOptions;
+use apfs_core::image::bundle::Bundle;
+use apfs_core::image::encrypted::{self, EncryptionInfo};
+use apfs_core::image::layers::{Unwrapped, unwrap};
+use apfs_core::image::path::open_path;
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Disk, Error, LockReason, ReadAt, Secret};
+use apfs_core::{Disk, Error, Limits, LockReason, ReadAt, Secret};
 
 use crate::args::Source;
 use crate::exit::{Failure, say};
@@ -22,19 +26,42 @@ impl Source {
     /// Opens the disk in the image. A password that is missing is asked for, if somebody is there, and added to the
     /// secrets of `options`.
     pub(crate) fn open(&self, options: &mut ContainerOptions) -> Result<Disk, Failure> {
-        let device = self.device()?;
-        let name = self.name();
-        options.secrets = self.secrets.gather()?;
-        let secrets = core::mem::take(&mut options.secrets);
-        let (disk, secrets) = self.asking(&name, secrets, |secrets| {
+        let map = self.map()?;
+        let secrets = self.secrets.gather()?;
+        let (disk, secrets) = self.asking(&self.name(), secrets, |secrets| {
             let options = ContainerOptions { secrets: secrets.to_vec(), ..options.clone() };
-            Disk::open_as(device.clone(), self.open_as, &options)
+            match &map {
+                Some(map) => Disk::open_as(map.clone(), self.open_as, &options),
+                None => Disk::open_path_as(&self.image, self.open_as, &options),
+            }
         });
         options.secrets = secrets;
-        disk.map_err(Failure::core(&name))
+        disk.map_err(Failure::core(self.name()))
+    }
+
+    /// Takes all disk images off, whatever is on the disk in them.
+    pub(crate) fn unwrap(&self) -> Result<Unwrapped, Failure> {
+        let (map, limits) = (self.map()?, Limits::default());
+        let (unwrapped, _) = self.asking(&self.name(), self.secrets.gather()?, |secrets| match &map {
+            Some(map) => unwrap(map.clone(), self.open_as, secrets, &limits),
+            None => open_path(&self.image, self.open_as, secrets, &limits).map(|opened| opened.unwrapped),
+        });
+        unwrapped.map_err(Failure::core(self.name()))
+    }
+
+    /// How the image itself is encrypted; `None` if it is not.
+    pub(crate) fn encryption(&self) -> Result<Option<EncryptionInfo>, Failure> {
+        let limits = Limits::default();
+        if self.image.is_dir() {
+            let info = Bundle::open(&self.image, &limits).and_then(|bundle| bundle.encryption(&limits));
+            return info.map_err(Failure::core(self.name()));
+        }
+        let device = FileDevice::open(&self.image).map_err(Failure::core(self.name()))?;
+        Ok(encrypted::inspect(&device, &limits).ok())
     }
 
     /// Tries to open something with the secrets at hand, and with what the user types as long as that may help.
+    /// Returns the secrets too, with the one that was typed and fits.
     pub(crate) fn asking<T>(
         &self,
         what: &str,
@@ -58,12 +85,11 @@ impl Source {
         (opened, secrets)
     }
 
-    fn device(&self) -> Result<Arc<dyn ReadAt>, Failure> {
-        let name = self.name();
-        Ok(if self.mmap {
-            Arc::new(MapDevice::open(&self.image).map_err(Failure::io(&name))?)
-        } else {
-            Arc::new(FileDevice::open(&self.image).map_err(Failure::core(&name))?)
-        })
+    /// The image mapped into memory, if that was asked for.
+    fn map(&self) -> Result<Option<Arc<dyn ReadAt>>, Failure> {
+        if !self.mmap {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(MapDevice::open(&self.image).map_err(Failure::io(self.name()))?)))
     }
 }

@@ -12,6 +12,8 @@ use crate::base::ids::Uuid;
 use crate::image::format::Format;
 use crate::image::layers::{Layer, Unwrapped, unwrap};
 use crate::image::part::table::{Entry, PartitionType, Table};
+#[cfg(feature = "std")]
+use crate::image::path::{Opened, open_path};
 use crate::image::probe::{Content, probe, probe_at};
 use crate::io::read_at::ReadAt;
 use crate::io::window::Window;
@@ -185,13 +187,46 @@ impl Disk {
         }
     }
 
-    /// Opens a file or device node with default options.
+    /// Opens a path with default options, see [`Disk::open_path`].
     ///
     /// # Errors
-    /// As [`Disk::open`], and `Io` if it can't be opened.
+    /// As [`Disk::open_path`].
     #[cfg(feature = "std")]
     pub fn open_file(path: impl AsRef<std::path::Path>) -> Result<Disk> {
-        Disk::open(Arc::new(crate::io::file::FileDevice::open(path)?), &ContainerOptions::default())
+        Disk::open_path(path, &ContainerOptions::default())
+    }
+
+    /// Looks what is at a path: a file or device node, a sparse bundle, or all numbered files of a disk in pieces, given
+    /// any of them.
+    ///
+    /// # Errors
+    /// As [`Disk::open`], and `Io` if it can't be opened, `NotFound` if a piece is missing.
+    #[cfg(feature = "std")]
+    pub fn open_path(path: impl AsRef<std::path::Path>, options: &ContainerOptions) -> Result<Disk> {
+        Disk::open_path_as(path, None, options)
+    }
+
+    /// Looks what is at a path whose outermost layer is of a given format, whatever it looks like; [`Format::Raw`] takes
+    /// the file alone, as it is.
+    ///
+    /// # Errors
+    /// As [`Disk::open_path`].
+    #[cfg(feature = "std")]
+    pub fn open_path_as(
+        path: impl AsRef<std::path::Path>,
+        format: Option<Format>,
+        options: &ContainerOptions,
+    ) -> Result<Disk> {
+        let Opened { source, unwrapped } = open_path(path, format, &options.secrets, &options.limits)?;
+        Ok(Disk { source, layers: unwrapped.layers, ..Disk::of_raw(unwrapped.device, options)? })
+    }
+
+    /// The same disk, read through another device over its own: one that counts, keeps or can be closed. The images
+    /// around it are let go of.
+    #[must_use]
+    pub fn through(self, wrap: impl FnOnce(Arc<dyn ReadAt>) -> Arc<dyn ReadAt>) -> Disk {
+        let device = wrap(self.device);
+        Disk { source: device.clone(), layers: Vec::new(), device, ..self }
     }
 
     /// How its partitions are described.

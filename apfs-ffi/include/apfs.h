@@ -31,6 +31,9 @@
 // Volume flag of this library: names that differ in case only are the same name.
 #define APFS_VOLUME_CASE_INSENSITIVE 4
 
+// Volume flag of this library: encrypted, and not unlocked so far. Secrets of options are tried when a view is opened.
+#define APFS_VOLUME_LOCKED 8
+
 // Entry flag: `added_ns` is known.
 #define APFS_DIR_ENTRY_ADDED 1
 
@@ -72,6 +75,31 @@
 
 // Options flag: go on in spite of features that this version does not know. Answers may be wrong.
 #define APFS_OPTIONS_FORCE 1
+
+// Protection flag: the volume's key is bound to the hardware of the device that made it.
+#define APFS_PROTECTION_HARDWARE_BOUND 1
+
+// Protection flag: taken over from CoreStorage (FileVault on HFS+) by a conversion.
+#define APFS_PROTECTION_FROM_CORE_STORAGE 2
+
+// Protection flag: encryption is being changed and not finished; see `rolling_percent` and `rolling_flags`.
+#define APFS_PROTECTION_ROLLING 4
+
+// Unlock record flag: it also needs the hardware of the device that made it.
+#define APFS_UNLOCK_HARDWARE_BOUND 1
+
+// Unlock record flag: it should be opened by a password and is damaged.
+#define APFS_UNLOCK_DAMAGED 2
+
+// Unlock record flag: something that a person can type opens it.
+#define APFS_UNLOCK_TAKES_PASSWORD 4
+
+// Secret: a password as typed, in UTF-8, or a personal recovery key with its dashes.
+#define APFS_SECRET_PASSWORD 0
+
+// Secret: a key itself. Of an APFS volume 32 bytes, or 16 after a conversion from CoreStorage; of an encrypted disk
+// image 36 or 52 bytes, the AES key and the 20 bytes of the HMAC key behind it.
+#define APFS_SECRET_KEY 1
 
 // Snapshot flag of this library: it is on its way out (being deleted, merged, ...) and opens only by force.
 #define APFS_SNAPSHOT_UNUSABLE 1
@@ -177,7 +205,7 @@ typedef enum apfs_content {
     APFS_CONTENT_UNKNOWN = 0,
     // An APFS container.
     APFS_CONTENT_APFS = 1,
-    // An HFS+ or HFSX volume.
+    // An HFS+ or HFSX volume, also in an HFS wrapper.
     APFS_CONTENT_HFS_PLUS = 2,
     // Something else, named by `content_text`.
     APFS_CONTENT_OTHER = 3,
@@ -194,6 +222,62 @@ typedef enum apfs_extent_kind {
     // Of a kind that this header does not name.
     APFS_EXTENT_KIND_OTHER = 3,
 } apfs_extent_kind;
+
+// Why something is still locked, and so what would help.
+typedef enum apfs_lock_reason {
+    // The error is of another kind.
+    APFS_LOCK_REASON_NONE = 0,
+    // No password or key was given, and one of them would do.
+    APFS_LOCK_REASON_NEEDS_SECRET = 1,
+    // None of the passwords and keys that were given fits.
+    APFS_LOCK_REASON_WRONG_SECRET = 2,
+    // Every file has a key of its own, wrapped by the secure hardware of its device (iOS, T2, Apple silicon).
+    APFS_LOCK_REASON_PER_FILE_KEYS = 3,
+    // All keys are wrapped by secure hardware (T2, Apple silicon).
+    APFS_LOCK_REASON_HARDWARE_BOUND = 4,
+    // Only a private key that an institution keeps opens it.
+    APFS_LOCK_REASON_INSTITUTIONAL_KEY = 5,
+    // Only a key kept in an iCloud account opens it.
+    APFS_LOCK_REASON_ICLOUD_KEY = 6,
+    // There is no record that would open it.
+    APFS_LOCK_REASON_NO_KEY = 7,
+    // Its encryption is being changed; the message says how far it is.
+    APFS_LOCK_REASON_CONVERTING = 8,
+    // A reason that this version of the header has no number for.
+    APFS_LOCK_REASON_OTHER = 99,
+} apfs_lock_reason;
+
+// Which keys the files of a volume have.
+typedef enum apfs_encryption {
+    // Not encrypted.
+    APFS_ENCRYPTION_NONE = 0,
+    // One key for everything, which software can use.
+    APFS_ENCRYPTION_VOLUME_KEY = 1,
+    // A key for every file, wrapped by secure hardware.
+    APFS_ENCRYPTION_FILE_KEYS = 2,
+    // A kind that this version of the header has no number for.
+    APFS_ENCRYPTION_OTHER = 99,
+} apfs_encryption;
+
+// Who or what an unlock record is for.
+typedef enum apfs_unlock_kind {
+    // A user of the Mac, by login password.
+    APFS_UNLOCK_KIND_USER = 1,
+    // The password of a disk that belongs to no Mac's users.
+    APFS_UNLOCK_KIND_DISK_PASSWORD = 2,
+    // The recovery key that was shown when FileVault was turned on.
+    APFS_UNLOCK_KIND_PERSONAL_RECOVERY = 3,
+    // A recovery certificate of an institution.
+    APFS_UNLOCK_KIND_INSTITUTIONAL_RECOVERY = 4,
+    // A user of an institution.
+    APFS_UNLOCK_KIND_INSTITUTIONAL_USER = 5,
+    // A recovery key kept in an iCloud account.
+    APFS_UNLOCK_KIND_ICLOUD_RECOVERY = 6,
+    // A user by an iCloud account.
+    APFS_UNLOCK_KIND_ICLOUD_USER = 7,
+    // A kind that this version of the header has no number for.
+    APFS_UNLOCK_KIND_OTHER = 99,
+} apfs_unlock_kind;
 
 // An APFS container at one checkpoint.
 typedef struct apfs_container apfs_container;
@@ -220,7 +304,19 @@ typedef struct apfs_xattrs apfs_xattrs;
 // the library after the call.
 typedef void (*apfs_finding_fn)(void *context, const struct apfs_error *finding);
 
-// How a disk is opened. Start from `apfs_options_default`.
+// A password or key. The bytes are copied; the copies are wiped from memory when the handles made with them are
+// freed, and never printed. Wiping your own copy is yours to do.
+typedef struct apfs_secret {
+    // APFS_SECRET_*.
+    uint32_t kind;
+    // First byte.
+    const uint8_t *data;
+    // Number of bytes; a NUL at the end is not counted.
+    size_t len;
+} apfs_secret;
+
+// How a disk is opened. Start from `apfs_options_default`; what it points to need only live until the call returns,
+// but for `finding_context`.
 typedef struct apfs_options {
     // What to do when a checksum does not match: APFS_CHECKSUMS_*.
     uint32_t checksums;
@@ -234,6 +330,13 @@ typedef struct apfs_options {
     apfs_finding_fn finding;
     // First argument of `finding`; must live until all handles are freed.
     void *finding_context;
+    // Passwords and keys for encrypted disk images and volumes; each is tried on each. May be NULL if there are none.
+    const struct apfs_secret *secrets;
+    // Number of secrets.
+    size_t secret_count;
+    // Format of the image, whatever it looks like, by its word: "raw", "udif", "encrcdsa", "cdsaencr", "sparseimage",
+    // "sparsebundle", "asif", "split", "ewf". NULL to look.
+    const char *open_as;
 } apfs_options;
 
 // What a container says about itself.
@@ -321,23 +424,37 @@ typedef struct apfs_source {
 
 // One partition. Text belongs to the disk.
 typedef struct apfs_partition {
-    // Its number: used entries in the order of the table, from 0.
+    // Its number: used entries in the order of the table, from 0; logical partitions after the others.
     size_t index;
     // First byte on the disk.
     uint64_t start;
     // Length in bytes.
     uint64_t len;
-    // Type as the table has it, zeros without a table.
+    // Type in a GUID partition table, else zeros.
     uint8_t type_guid[16];
+    // Type in a master boot record, else 0.
+    uint8_t type_byte;
+    // Type in an Apple partition map, else empty.
+    struct apfs_bytes type_text;
     // Name of the type, empty if it has none.
     struct apfs_bytes type_name;
     // Name in the table.
     struct apfs_bytes label;
     // What is in it.
     enum apfs_content content;
-    // What is in it, in words, if `content` is APFS_CONTENT_OTHER.
+    // What is in it, in words; empty if nothing is known.
     struct apfs_bytes content_text;
 } apfs_partition;
+
+// A disk image around a disk. Text lives for ever.
+typedef struct apfs_layer {
+    // Its format by its word, as for `apfs_options.open_as`.
+    struct apfs_bytes format;
+    // Its format by a name for people.
+    struct apfs_bytes name;
+    // Bytes of the disk in it.
+    uint64_t len;
+} apfs_layer;
 
 // Where an image is damaged, by Apple's names. The text belongs to the error object.
 typedef struct apfs_place {
@@ -384,6 +501,36 @@ typedef struct apfs_extent {
     // Key or tweak as stored, 0 where there is none.
     uint64_t crypto_id;
 } apfs_extent;
+
+// How a volume is encrypted. Text belongs to the volume.
+typedef struct apfs_protection {
+    // Which keys files have.
+    enum apfs_encryption encryption;
+    // APFS_PROTECTION_*.
+    uint32_t flags;
+    // Hint to the password, empty if there is none.
+    struct apfs_bytes hint;
+    // Number of unlock records.
+    size_t records;
+    // How much of a change of encryption is done, in percent; -1 if that can't be said.
+    int32_t rolling_percent;
+    // What the change is, as stored (`ersb_flags`).
+    uint64_t rolling_flags;
+} apfs_protection;
+
+// One way to open a volume.
+typedef struct apfs_unlock_record {
+    // Id of the user, or one that stands for a kind.
+    uint8_t uuid[16];
+    // Who or what it is for.
+    enum apfs_unlock_kind kind;
+    // The same in words; lives for ever.
+    struct apfs_bytes kind_text;
+    // APFS_UNLOCK_*.
+    uint32_t flags;
+    // Rounds of key derivation that a password costs; 0 where no password opens it.
+    uint32_t rounds;
+} apfs_unlock_record;
 
 // One snapshot. Text belongs to the volume.
 typedef struct apfs_snapshot {
@@ -469,7 +616,8 @@ typedef struct apfs_xattr {
 extern "C" {
 #endif // __cplusplus
 
-// Opens the container in a partition (see `apfs_disk_first_apfs`). `options` of NULL means those of the disk.
+// Opens the container in a partition (see `apfs_disk_first_apfs`). `options` of NULL means those of the
+// disk; their `open_as` has no meaning here.
 //
 // # Safety
 // `disk` is a handle; `options` may be NULL; `out` is writable; `err` is NULL or writable.
@@ -574,6 +722,24 @@ enum apfs_status apfs_disk_partitions(const struct apfs_disk *disk,
                                       size_t *n,
                                       struct apfs_error **err);
 
+// Lists the disk images around a disk, outermost first, from number `first` on: up to `cap` into `out`, how many into
+// `n`. None written means the end; a raw disk has none.
+//
+// # Safety
+// `disk` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_disk_layers(const struct apfs_disk *disk,
+                                  size_t first,
+                                  struct apfs_layer *out,
+                                  size_t cap,
+                                  size_t *n,
+                                  struct apfs_error **err);
+
+// How the partitions of a disk are described: "none", "gpt", "apm" or "mbr"; lives for ever. Empty for NULL.
+//
+// # Safety
+// `disk` is NULL or a handle.
+struct apfs_bytes apfs_disk_scheme(const struct apfs_disk *disk);
+
 // Number of the first partition that holds an APFS container.
 //
 // # Safety
@@ -656,8 +822,47 @@ enum apfs_status apfs_view_read(const struct apfs_view *view,
                                 size_t *n,
                                 struct apfs_error **err);
 
+// Why something is locked, if the error is APFS_STATUS_LOCKED; the error's message says it in a sentence.
+// APFS_LOCK_REASON_NONE for any other error and for NULL.
+//
+// # Safety
+// `error` is NULL or not yet freed.
+enum apfs_lock_reason apfs_error_lock_reason(const struct apfs_error *error);
+
+// One English word for a reason, such as "needs-secret"; lives for ever. "unknown" for any other number.
+const char *apfs_lock_reason_text(uint32_t reason);
+
 // Default options: checksums required, newest checkpoint, default cache.
 struct apfs_options apfs_options_default(void);
+
+// How a volume is encrypted. No password or key is needed for that.
+//
+// # Safety
+// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_get_protection(const struct apfs_volume *volume,
+                                            struct apfs_protection *out,
+                                            struct apfs_error **err);
+
+// Lists what opens a volume, from the record number `first` on: up to `cap` into `out`, how many into `n`. None
+// written means the end.
+//
+// # Safety
+// `volume` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_unlock_records(const struct apfs_volume *volume,
+                                            size_t first,
+                                            struct apfs_unlock_record *out,
+                                            size_t cap,
+                                            size_t *n,
+                                            struct apfs_error **err);
+
+// Opens an encrypted volume with a password or key. From then on views of it and of every other handle to the same
+// volume of the same container can be opened. Deriving a key from a password takes up to some seconds.
+//
+// # Safety
+// `volume` is a handle; `secret` is valid, as are its bytes; `err` is NULL or writable.
+enum apfs_status apfs_volume_unlock(const struct apfs_volume *volume,
+                                    const struct apfs_secret *secret,
+                                    struct apfs_error **err);
 
 // Lists snapshots, oldest first, from number `first` on: up to `cap` into `out`, how many into `n`. None written
 // means the end.

@@ -22,6 +22,8 @@ pub const APFS_VOLUME_ENCRYPTED: u32 = 1;
 pub const APFS_VOLUME_SEALED: u32 = 2;
 /// Volume flag of this library: names that differ in case only are the same name.
 pub const APFS_VOLUME_CASE_INSENSITIVE: u32 = 4;
+/// Volume flag of this library: encrypted, and not unlocked so far. Secrets of options are tried when a view is opened.
+pub const APFS_VOLUME_LOCKED: u32 = 8;
 
 /// An APFS container at one checkpoint.
 #[derive(Debug)]
@@ -96,6 +98,7 @@ pub(crate) fn volume_info(volume: &Volume, name: &Name) -> apfs_volume_info {
         role: volume.role().0,
         flags: flag(superblock.is_encrypted(), APFS_VOLUME_ENCRYPTED)
             | flag(superblock.is_sealed(), APFS_VOLUME_SEALED)
+            | flag(volume.is_locked(), APFS_VOLUME_LOCKED)
             | flag(superblock.name_rule() == insensitive, APFS_VOLUME_CASE_INSENSITIVE),
         fs_flags: superblock.flags().bits(),
         incompatible_features: superblock.incompatible_features().bits(),
@@ -136,7 +139,8 @@ impl apfs_container {
     }
 }
 
-/// Opens the container in a partition (see `apfs_disk_first_apfs`). `options` of NULL means those of the disk.
+/// Opens the container in a partition (see `apfs_disk_first_apfs`). `options` of NULL means those of the
+/// disk; their `open_as` has no meaning here.
 ///
 /// # Safety
 /// `disk` is a handle; `options` may be NULL; `out` is writable; `err` is NULL or writable.

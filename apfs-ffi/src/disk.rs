@@ -6,10 +6,11 @@ use std::sync::Arc;
 use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::probe::Content;
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Disk, Error, Partition, ReadAt, Result};
+use apfs_core::{Disk, Layer, Partition, ReadAt, Result};
 
 use crate::error::apfs_error;
-use crate::options::{apfs_options, parse};
+use crate::guard;
+use crate::options::{apfs_options, open_as, parse};
 use crate::ptr::{Shared, apfs_bytes, share};
 use crate::source::{CallbackDevice, apfs_source};
 use crate::status::apfs_status;
@@ -31,7 +32,7 @@ pub enum apfs_content {
     Unknown = 0,
     /// An APFS container.
     Apfs = 1,
-    /// An HFS+ or HFSX volume.
+    /// An HFS+ or HFSX volume, also in an HFS wrapper.
     HfsPlus = 2,
     /// Something else, named by `content_text`.
     Other = 3,
@@ -41,37 +42,44 @@ pub enum apfs_content {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct apfs_partition {
-    /// Its number: used entries in the order of the table, from 0.
+    /// Its number: used entries in the order of the table, from 0; logical partitions after the others.
     pub index: usize,
     /// First byte on the disk.
     pub start: u64,
     /// Length in bytes.
     pub len: u64,
-    /// Type as the table has it, zeros without a table.
+    /// Type in a GUID partition table, else zeros.
     pub type_guid: [u8; 16],
+    /// Type in a master boot record, else 0.
+    pub type_byte: u8,
+    /// Type in an Apple partition map, else empty.
+    pub type_text: apfs_bytes,
     /// Name of the type, empty if it has none.
     pub type_name: apfs_bytes,
     /// Name in the table.
     pub label: apfs_bytes,
     /// What is in it.
     pub content: apfs_content,
-    /// What is in it, in words, if `content` is APFS_CONTENT_OTHER.
+    /// What is in it, in words; empty if nothing is known.
     pub content_text: apfs_bytes,
 }
 
 impl From<&Partition> for apfs_partition {
     fn from(partition: &Partition) -> apfs_partition {
-        let (content, text) = match partition.content {
-            Content::Apfs => (apfs_content::Apfs, ""),
-            Content::HfsPlus => (apfs_content::HfsPlus, ""),
-            Content::Image(what, _) | Content::Other(what, _) => (apfs_content::Other, what),
-            _ => (apfs_content::Unknown, ""),
+        let content = match partition.content {
+            Content::Apfs => apfs_content::Apfs,
+            Content::HfsPlus | Content::HfsX | Content::HfsWrapper => apfs_content::HfsPlus,
+            Content::Unknown => apfs_content::Unknown,
+            _ => apfs_content::Other,
         };
+        let text = if content == apfs_content::Unknown { "" } else { partition.content.name() };
         apfs_partition {
             index: partition.index,
             start: partition.start,
             len: partition.len,
             type_guid: partition.type_guid.map_or([0; 16], |guid| guid.0),
+            type_byte: partition.type_byte.unwrap_or(0),
+            type_text: partition.type_text.as_deref().unwrap_or("").as_bytes().into(),
             type_name: partition.type_name.as_bytes().into(),
             label: partition.label.as_bytes().into(),
             content,
@@ -80,8 +88,28 @@ impl From<&Partition> for apfs_partition {
     }
 }
 
-fn open(device: Arc<dyn ReadAt>, options: ContainerOptions) -> Result<apfs_disk> {
-    Ok(apfs_disk { disk: Disk::open(device, &options)?, options })
+/// A disk image around a disk. Text lives for ever.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct apfs_layer {
+    /// Its format by its word, as for `apfs_options.open_as`.
+    pub format: apfs_bytes,
+    /// Its format by a name for people.
+    pub name: apfs_bytes,
+    /// Bytes of the disk in it.
+    pub len: u64,
+}
+
+impl From<&Layer> for apfs_layer {
+    fn from(layer: &Layer) -> apfs_layer {
+        let (format, name) = (layer.format.word(), layer.format.name());
+        apfs_layer { format: format.as_bytes().into(), name: name.as_bytes().into(), len: layer.len }
+    }
+}
+
+fn open(device: Arc<dyn ReadAt>, options: Option<&apfs_options>) -> Result<apfs_disk> {
+    let (format, options) = (open_as(options)?, parse(options)?.unwrap_or_default());
+    Ok(apfs_disk { disk: Disk::open_as(device, format, &options)?, options })
 }
 
 /// Opens an image file or device node by its path, ended by a NUL. It is never written to.
@@ -97,9 +125,8 @@ pub unsafe extern "C" fn apfs_disk_open(
 ) -> apfs_status {
     call!(err, {
         let (path, out) = (text!(path), out!(out));
-        let options = parse(optional!(options))?.unwrap_or_default();
         let device = FileDevice::open(os_path(path.to_bytes())?)?;
-        out.put(share(open(Arc::new(device), options)?));
+        out.put(share(open(Arc::new(device), optional!(options))?));
         Ok(())
     })
 }
@@ -112,7 +139,7 @@ fn os_path(path: &[u8]) -> Result<&std::path::Path> {
 
 #[cfg(not(unix))]
 fn os_path(path: &[u8]) -> Result<&std::path::Path> {
-    let path = core::str::from_utf8(path).map_err(|_| Error::Misuse("path is not UTF-8"))?;
+    let path = core::str::from_utf8(path).map_err(|_| apfs_core::Error::Misuse("path is not UTF-8"))?;
     Ok(path.as_ref())
 }
 
@@ -130,8 +157,7 @@ pub unsafe extern "C" fn apfs_disk_open_memory(
 ) -> apfs_status {
     call!(err, {
         let (device, out) = (lent!(data, len), out!(out));
-        let options = parse(optional!(options))?.unwrap_or_default();
-        out.put(share(open(Arc::new(device), options)?));
+        out.put(share(open(Arc::new(device), optional!(options))?));
         Ok(())
     })
 }
@@ -153,8 +179,7 @@ pub unsafe extern "C" fn apfs_disk_open_source(
         let source = given!(source);
         let device = CallbackDevice::new(reader!(source), source)?;
         let out = out!(out);
-        let options = parse(optional!(options))?.unwrap_or_default();
-        out.put(share(open(Arc::new(device), options)?));
+        out.put(share(open(Arc::new(device), optional!(options))?));
         Ok(())
     })
 }
@@ -181,6 +206,37 @@ pub unsafe extern "C" fn apfs_disk_partitions(
     })
 }
 
+/// Lists the disk images around a disk, outermost first, from number `first` on: up to `cap` into `out`, how many into
+/// `n`. None written means the end; a raw disk has none.
+///
+/// # Safety
+/// `disk` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_disk_layers(
+    disk: *const apfs_disk,
+    first: usize,
+    out: *mut apfs_layer,
+    cap: usize,
+    n: *mut usize,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (disk, out, n) = (given!(disk), slots!(out, cap), out!(n));
+        n.put(out.fill(disk.disk.layers().iter().skip(first).map(apfs_layer::from)));
+        Ok(())
+    })
+}
+
+/// How the partitions of a disk are described: "none", "gpt", "apm" or "mbr"; lives for ever. Empty for NULL.
+///
+/// # Safety
+/// `disk` is NULL or a handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_disk_scheme(disk: *const apfs_disk) -> apfs_bytes {
+    let none: &[u8] = &[];
+    guard::or(none.into(), || optional!(disk).map_or("", |disk| disk.disk.scheme().word()).as_bytes().into())
+}
+
 /// Number of the first partition that holds an APFS container.
 ///
 /// # Safety
@@ -194,7 +250,7 @@ pub unsafe extern "C" fn apfs_disk_first_apfs(
     call!(err, {
         let (disk, out) = (given!(disk), out!(out));
         let first = disk.disk.apfs_partitions().first().copied();
-        out.put(first.ok_or_else(|| Error::not_found("no APFS container"))?);
+        out.put(first.ok_or_else(|| disk.disk.no_volume())?);
         Ok(())
     })
 }

@@ -6,6 +6,7 @@ use std::ffi::CString;
 use apfs_core::{Corrupt, Error};
 
 use crate::guard;
+use crate::lock::apfs_lock_reason;
 use crate::ptr::Owned;
 use crate::status::apfs_status;
 
@@ -24,6 +25,7 @@ pub struct apfs_error {
     status: apfs_status,
     message: CString,
     damage: Option<Damage>,
+    lock: apfs_lock_reason,
 }
 
 #[derive(Debug)]
@@ -71,9 +73,13 @@ impl apfs_error {
         self.status
     }
 
+    pub(crate) fn lock_reason(&self) -> apfs_lock_reason {
+        self.lock
+    }
+
     pub(crate) fn panicked(message: &str) -> apfs_error {
         let message = text(&format!("internal error, please report it: {message}"));
-        apfs_error { status: apfs_status::Panic, message, damage: None }
+        apfs_error { status: apfs_status::Panic, message, damage: None, lock: apfs_lock_reason::None }
     }
 }
 
@@ -83,6 +89,7 @@ impl From<&Error> for apfs_error {
             status: error.class().into(),
             message: text(&error.to_string()),
             damage: error.corrupt().map(Damage::from),
+            lock: error.lock().map_or(apfs_lock_reason::None, |locked| locked.why.into()),
         }
     }
 }
@@ -90,7 +97,8 @@ impl From<&Error> for apfs_error {
 impl From<&Corrupt> for apfs_error {
     fn from(corrupt: &Corrupt) -> apfs_error {
         let message = text(&corrupt.to_string());
-        apfs_error { status: apfs_status::Corrupt, message, damage: Some(corrupt.into()) }
+        let (damage, lock) = (Some(corrupt.into()), apfs_lock_reason::None);
+        apfs_error { status: apfs_status::Corrupt, message, damage, lock }
     }
 }
 

@@ -1,14 +1,15 @@
 //! How a disk is opened.
 
-use core::ffi::c_void;
+use core::ffi::{c_char, c_void};
 use core::ptr;
 use std::sync::Arc;
 
 use apfs_core::apfs::ContainerOptions;
-use apfs_core::{Checksums, Corrupt, Error, Observer, Result, Xid};
+use apfs_core::{Checksums, Corrupt, Error, Format, Observer, Result, Xid};
 
 use crate::error::apfs_error;
 use crate::ptr::FindingHook;
+use crate::secret::{apfs_secret, secrets};
 
 /// Checksums: refuse an object whose checksum does not match.
 pub const APFS_CHECKSUMS_REQUIRE: u32 = 0;
@@ -24,7 +25,8 @@ pub const APFS_OPTIONS_FORCE: u32 = 1;
 /// the library after the call.
 pub type apfs_finding_fn = Option<unsafe extern "C" fn(context: *mut c_void, finding: *const apfs_error)>;
 
-/// How a disk is opened. Start from `apfs_options_default`.
+/// How a disk is opened. Start from `apfs_options_default`; what it points to need only live until the call returns,
+/// but for `finding_context`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct apfs_options {
@@ -40,6 +42,13 @@ pub struct apfs_options {
     pub finding: apfs_finding_fn,
     /// First argument of `finding`; must live until all handles are freed.
     pub finding_context: *mut c_void,
+    /// Passwords and keys for encrypted disk images and volumes; each is tried on each. May be NULL if there are none.
+    pub secrets: *const apfs_secret,
+    /// Number of secrets.
+    pub secret_count: usize,
+    /// Format of the image, whatever it looks like, by its word: "raw", "udif", "encrcdsa", "cdsaencr", "sparseimage",
+    /// "sparsebundle", "asif", "split", "ewf". NULL to look.
+    pub open_as: *const c_char,
 }
 
 /// Default options: checksums required, newest checkpoint, default cache.
@@ -52,6 +61,9 @@ pub extern "C" fn apfs_options_default() -> apfs_options {
         checkpoint_xid: 0,
         finding: None,
         finding_context: ptr::null_mut(),
+        secrets: ptr::null(),
+        secret_count: 0,
+        open_as: ptr::null(),
     }
 }
 
@@ -61,6 +73,13 @@ impl Observer for Hook {
     fn finding(&self, finding: &Corrupt) {
         self.0.call(&apfs_error::from(finding));
     }
+}
+
+/// The format that options ask for.
+pub(crate) fn open_as(options: Option<&apfs_options>) -> Result<Option<Format>> {
+    let Some(word) = options.and_then(|options| optional_text!(options.open_as)) else { return Ok(None) };
+    let format = word.to_str().ok().and_then(|word| word.parse().ok());
+    format.map(Some).ok_or(Error::Misuse("options: unknown word in open_as"))
 }
 
 /// Checks the caller's options, if there are any.
@@ -75,6 +94,7 @@ pub(crate) fn parse(options: Option<&apfs_options>) -> Result<Option<ContainerOp
         },
         checkpoint: Some(options.checkpoint_xid).filter(|xid| *xid != 0).map(Xid),
         force: options.flags & APFS_OPTIONS_FORCE != 0,
+        secrets: secrets(options)?,
         ..ContainerOptions::default()
     };
     if options.flags & !APFS_OPTIONS_FORCE != 0 {

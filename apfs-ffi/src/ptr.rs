@@ -104,6 +104,22 @@ pub(crate) unsafe fn slice<'a>(data: *const u8, len: usize) -> Option<&'a [u8]> 
     Some(unsafe { core::slice::from_raw_parts(data, len) })
 }
 
+/// Borrows the caller's array; NULL is allowed if it is empty.
+///
+/// # Safety
+/// Valid for `count` values and unchanged for `'a`.
+pub(crate) unsafe fn array<'a, T>(first: *const T, count: usize) -> Option<&'a [T]> {
+    if count == 0 {
+        return Some(&[]);
+    }
+    let size = count.checked_mul(size_of::<T>()).and_then(|size| isize::try_from(size).ok());
+    if first.is_null() || size.is_none() {
+        return None;
+    }
+    // SAFETY: not NULL, not longer than memory, and the caller vouches for the values.
+    Some(unsafe { core::slice::from_raw_parts(first, count) })
+}
+
 /// Borrows a buffer to fill; NULL is allowed if it is empty. Every pattern of bits is a byte.
 ///
 /// # Safety
@@ -371,6 +387,15 @@ macro_rules! text {
     };
 }
 
+/// Text that ends with a NUL, or `None` for NULL.
+macro_rules! optional_text {
+    ($text:expr) => {{
+        let text = $text;
+        // SAFETY: exported functions ask that text is NULL or ended by a NUL.
+        unsafe { $crate::ptr::text(text) }
+    }};
+}
+
 /// The place of a result.
 macro_rules! out {
     ($name:ident) => {
@@ -422,6 +447,16 @@ macro_rules! reader {
         // SAFETY: `apfs_disk_open_source` asks that the functions fit the context and do what the header says.
         unsafe { $crate::ptr::Reader::new($source.read, $source.release, $source.context) }
     };
+}
+
+/// The secrets of options.
+macro_rules! secrets {
+    ($options:ident) => {{
+        let (secrets, count) = ($options.secrets, $options.secret_count);
+        // SAFETY: exported functions ask that options are valid, and so what they point to.
+        unsafe { $crate::ptr::array(secrets, count) }
+            .ok_or(apfs_core::Error::Misuse("options: secrets is NULL or too long"))?
+    }};
 }
 
 /// The function for findings of options.

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use apfs_core::apfs::{Snapshot, Volume};
+use apfs_core::apfs::{Protection, Snapshot, Volume};
 use apfs_core::{Name, Result};
 
 use crate::container::{apfs_container, apfs_volume_info, volume_info};
@@ -16,6 +16,7 @@ pub struct apfs_volume {
     pub(crate) volume: Volume,
     name: Name,
     snapshots: OnceLock<Vec<Snapshot>>,
+    protection: OnceLock<Protection>,
 }
 
 impl Shared for apfs_volume {}
@@ -28,6 +29,15 @@ impl apfs_volume {
         }
         let snapshots = self.volume.snapshots()?;
         Ok(self.snapshots.get_or_init(|| snapshots))
+    }
+
+    /// How it is encrypted, read once.
+    pub(crate) fn protection(&self) -> Result<&Protection> {
+        if let Some(protection) = self.protection.get() {
+            return Ok(protection);
+        }
+        let protection = self.volume.protection()?;
+        Ok(self.protection.get_or_init(|| protection))
     }
 }
 
@@ -46,7 +56,7 @@ pub unsafe extern "C" fn apfs_volume_open(
         let (container, out) = (given!(container), out!(out));
         let volume = container.container.volume(slot)?;
         let name = volume.name();
-        out.put(share(apfs_volume { volume, name, snapshots: OnceLock::new() }));
+        out.put(share(apfs_volume { volume, name, snapshots: OnceLock::new(), protection: OnceLock::new() }));
         Ok(())
     })
 }

@@ -3,6 +3,7 @@
 //! Each runs under Valgrind and with the address sanitizer, and against the shared library.
 #![cfg(target_os = "linux")]
 #![allow(
+    clippy::as_conversions,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -15,7 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use apfs_core::ReadAt;
 use apfs_tests::build::{Image, ImageBuilder, VolumeBuilder};
+use apfs_tests::corpus;
 
 /// What a program that links the static library needs besides, as the README says.
 const SYSTEM_LIBRARIES: [&str; 6] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"];
@@ -80,13 +83,31 @@ fn arguments(name: &str) -> Vec<String> {
     damaged_root.block_mut(root)[unused] ^= 0xff;
     let (leaves, mut damaged_dir) = (sound.fs_leaves_of(0, sound.inode(0, "/many")), sound.clone());
     damaged_dir.corrupt(leaves[leaves.len() / 2]);
+    let path = temp(&format!("{name}.sparseimage"));
+    std::fs::write(&path, sparse_image(&sound.bytes)).unwrap();
+    let sparse = path.to_str().unwrap().to_owned();
     vec![
         write("sound", &sound),
         write("root", &damaged_root),
         root.to_string(),
         write("dir", &damaged_dir),
         env!("CARGO_PKG_VERSION").to_owned(),
+        sparse,
     ]
+}
+
+/// A `.sparseimage` of the image: a header of 4096 bytes with the number of every band plus 1, then the bands.
+fn sparse_image(disk: &[u8]) -> Vec<u8> {
+    const BAND: usize = 1 << 20;
+    let sectors = disk.len().div_ceil(512) as u32;
+    let fields = [3, (BAND / 512) as u32, 1, sectors].map(u32::to_be_bytes).concat();
+    let mut bytes = [b"sprs".as_slice(), &fields].concat();
+    bytes.resize(64, 0);
+    bytes.extend((0..disk.len().div_ceil(BAND)).flat_map(|band| (band as u32 + 1).to_be_bytes()));
+    bytes.resize(4096, 0);
+    bytes.extend(disk);
+    bytes.resize(4096 + disk.len().next_multiple_of(BAND), 0);
+    bytes
 }
 
 /// A byte of a tree node that nothing uses: with checksums ignored the answer stays right.
@@ -159,6 +180,32 @@ fn api_with_address_sanitizer() {
         let program = temp("api-asan");
         compile_static("api.c", &program, &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
         run(Command::new(&program).args(arguments("asan")));
+    }
+}
+
+/// Encrypted images and volumes of the corpus, from C: what they need, what does not open them, what does.
+#[test]
+fn encrypted_images() {
+    let Some(folder) = corpus::folder() else { return };
+    let program = temp("encrypted");
+    compile_static("encrypted.c", &program, &[]);
+    for (image, password, place) in [
+        ("dmgwiz-input_aes256.dmg", "test123", "image"),
+        ("john-apfs-media.dmg", "password", "volume"),
+        ("dissect-encrypted.raw.gz", "password", "volume"),
+    ] {
+        let stored = folder.join("images").join(image);
+        if !stored.exists() {
+            continue;
+        }
+        let device = corpus::device(&stored);
+        let mut bytes = vec![0; usize::try_from(device.len()).unwrap()];
+        device.read_exact_at(0, &mut bytes).unwrap();
+        let path = temp(image);
+        std::fs::write(&path, bytes).unwrap();
+        let arguments = [path.to_str().unwrap(), password, place];
+        run(Command::new(&program).args(arguments));
+        std::fs::remove_file(path).unwrap();
     }
 }
 

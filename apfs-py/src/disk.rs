@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use apfs_core::apfs::{Container, ContainerOptions};
 use apfs_core::image::probe::Content;
-use apfs_core::{Checksums, Corrupt, Disk, Error, Limits, Observer, ReadAt, Xid};
+use apfs_core::{Checksums, Corrupt, Disk, Error, Format, Limits, Observer, ReadAt, Secret, Xid};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::errors::{OrRaise, exception, finding};
-use crate::source::{Closable, device};
+use crate::secret::{KeyArg, PasswordArg};
+use crate::source::{Closable, Source};
 use crate::text;
 use crate::volume::VolumeHandle;
 
@@ -33,6 +34,7 @@ impl Observer for Findings {
 #[pyclass(frozen, module = "apfs._apfs")]
 pub(crate) struct DiskHandle {
     disk: Disk,
+    layers: Vec<(&'static str, &'static str, u64)>,
     device: Arc<Closable>,
     containers: Vec<(usize, Container)>,
     failures: Vec<PyErr>,
@@ -42,9 +44,13 @@ pub(crate) struct DiskHandle {
 #[pymethods]
 impl DiskHandle {
     #[new]
-    #[pyo3(signature = (source, checksums, checkpoint, force, cache_bytes, partition))]
+    #[pyo3(signature = (source, open_as, passwords, keys, checksums, checkpoint, force, cache_bytes, partition))]
+    #[allow(clippy::too_many_arguments, reason = "called by the typed package alone, with all of them")]
     fn new(
         source: &Bound<'_, PyAny>,
+        open_as: Option<&str>,
+        passwords: Vec<PasswordArg>,
+        keys: Vec<KeyArg>,
         checksums: &str,
         checkpoint: Option<u64>,
         force: bool,
@@ -58,22 +64,23 @@ impl DiskHandle {
             "ignore" => Checksums::Ignore,
             _ => return Err(PyValueError::new_err("checksums must be 'require', 'report' or 'ignore'")),
         };
+        let format = open_as.map(str::parse::<Format>).transpose();
+        let format = format.map_err(|error| PyValueError::new_err(format!("open_as must be {error}")))?;
+        let passwords = passwords.into_iter().map(|password| password.0);
+        let secrets: Vec<Secret> = passwords.chain(keys.into_iter().map(|key| key.0)).collect();
         let mut limits = Limits::default();
         limits.cache_bytes = cache_bytes.unwrap_or(limits.cache_bytes);
         let findings = Arc::new(Findings::default());
         let observer: Arc<dyn Observer> = findings.clone();
         let checkpoint = checkpoint.map(Xid);
-        let options = ContainerOptions {
-            limits,
-            checksums,
-            observer: Some(observer),
-            checkpoint,
-            force,
-            ..ContainerOptions::default()
-        };
-        let device = Arc::new(Closable::new(device(source)?));
-        let shared: Arc<dyn ReadAt> = device.clone();
-        let disk = py.detach(|| Disk::open(shared, &options)).or_raise(py, None)?;
+        let options =
+            ContainerOptions { limits, checksums, observer: Some(observer), checkpoint, force, secrets };
+        let source = Source::new(source)?;
+        let disk = py.detach(|| source.open(format, &options)).or_raise(py, None)?;
+        let describe = |layer: &apfs_core::Layer| (layer.format.word(), layer.format.name(), layer.len);
+        let layers = disk.layers().iter().map(describe).collect();
+        let device = Arc::new(Closable::new(disk.device().clone()));
+        let disk = disk.through(|_| device.clone());
         let (mut containers, mut failures) = (Vec::new(), Vec::new());
         for index in wanted(&disk, partition).or_raise(py, None)? {
             match py.detach(|| disk.container(index, options.clone())) {
@@ -86,7 +93,13 @@ impl DiskHandle {
             Some(failure) => failures.push(failure),
             None => {}
         }
-        Ok(DiskHandle { disk, device, containers, failures, findings })
+        Ok(DiskHandle { disk, layers, device, containers, failures, findings })
+    }
+
+    /// Word, name and length of every disk image around the disk.
+    #[getter]
+    fn layers(&self) -> Vec<(&'static str, &'static str, u64)> {
+        self.layers.clone()
     }
 
     #[getter]
@@ -110,11 +123,14 @@ impl DiskHandle {
                 type_guid: type_guid.map(Bound::unbind),
                 type_name: partition.type_name,
                 label: partition.label.clone(),
+                type_text: partition.type_text.clone(),
+                type_byte: partition.type_byte,
                 content: match partition.content {
                     Content::Apfs => "APFS",
                     Content::HfsPlus => "HFS+",
-                    Content::Image(what, _) | Content::Other(what, _) => what,
-                    _ => "",
+                    Content::HfsX => "HFSX",
+                    Content::Unknown => "",
+                    other => other.name(),
                 },
             })
         };
@@ -165,10 +181,13 @@ fn wanted(disk: &Disk, partition: Option<usize>) -> Result<Vec<usize>, Error> {
     if !found.is_empty() {
         return Ok(found);
     }
-    // Asking for the container says what is there instead.
-    let hfs = disk.partitions().iter().find(|partition| partition.content == Content::HfsPlus);
-    let index = hfs.map(|partition| partition.index);
-    index.map(|index| vec![index]).ok_or_else(|| Error::not_found("APFS container"))
+    Err(disk.no_volume())
+}
+
+/// Words for the formats of disk images.
+#[pyfunction]
+pub(crate) fn formats() -> Vec<&'static str> {
+    Format::ALL.iter().map(|format| format.word()).collect()
 }
 
 /// One partition of a disk.
@@ -179,6 +198,8 @@ pub(crate) struct Partition {
     start: u64,
     length: u64,
     type_guid: Option<Py<PyAny>>,
+    type_text: Option<String>,
+    type_byte: Option<u8>,
     type_name: &'static str,
     label: String,
     content: &'static str,

@@ -1,11 +1,17 @@
 //! Core errors as Python exceptions. The classes are defined in `apfs._errors`.
 
-use apfs_core::{Corrupt, Damage, Error, FileId, Oid, Place};
+use apfs_core::{Corrupt, Damage, Error, FileId, LockReason, Oid, Place};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::text;
+
+/// Words for why something is locked.
+#[pyfunction]
+pub(crate) fn lock_reasons() -> Vec<&'static str> {
+    LockReason::ALL.iter().map(|reason| reason.word()).collect()
+}
 
 /// The exception for a core error; `path` is the path inside the image that it is about.
 pub(crate) fn exception(py: Python<'_>, error: &Error, path: Option<&[u8]>) -> PyErr {
@@ -68,6 +74,13 @@ fn build(py: Python<'_>, error: &Error, path: Option<&[u8]>) -> PyResult<PyErr> 
         Error::Unsupported(unsupported) => {
             details.set_item("what", &unsupported.what)?;
             details.set_item("hint", unsupported.hint)?;
+        }
+        Error::Locked(locked) => {
+            details.set_item("what", &locked.what)?;
+            details.set_item("reason", locked.why.word())?;
+            if let LockReason::Converting(percent) = locked.why {
+                details.set_item("percent", percent)?;
+            }
         }
         Error::Limit(hit) => {
             details.set_item("what", hit.what)?;

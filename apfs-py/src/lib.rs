@@ -8,6 +8,7 @@ mod disk;
 mod entries;
 mod errors;
 mod file;
+mod secret;
 mod source;
 mod stat;
 mod text;
@@ -29,6 +30,14 @@ mod _apfs {
     use crate::view::{Listing, ViewHandle};
     #[pymodule_export]
     use crate::volume::{Snapshot, VolumeHandle};
+
+    /// Words for why something is locked.
+    #[pymodule_export]
+    use crate::errors::lock_reasons;
+
+    /// Words for the formats of disk images.
+    #[pymodule_export]
+    use crate::disk::formats;
 
     /// True if this was built without optimisation.
     #[pymodule_export]

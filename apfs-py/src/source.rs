@@ -1,48 +1,60 @@
-//! Where the bytes come from: files, memory, Python file objects.
+//! Where the bytes come from: paths, memory, Python file objects.
 
 use core::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use apfs_core::apfs::ContainerOptions;
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Error, ReadAt, Result};
+use apfs_core::{Disk, Error, Format, ReadAt, Result};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyMemoryView, PySlice};
 
-use crate::errors::OrRaise;
-
-/// The device behind whatever was given to `apfs.open`.
-pub(crate) fn device(source: &Bound<'_, PyAny>) -> PyResult<Arc<dyn ReadAt>> {
-    let py = source.py();
-    if let Ok(bytes) = source.cast::<PyBytes>() {
-        return Ok(Arc::new(BytesDevice(bytes.clone().into())));
-    }
-    if let Ok(view) = PyMemoryView::from(source) {
-        return Ok(Arc::new(MemoryDevice::new(&view)?));
-    }
-    if source.hasattr("read")? && source.hasattr("seek")? {
-        return Ok(Arc::new(ObjectDevice::new(source)?));
-    }
-    let path: PathBuf = source.extract().map_err(|_| {
-        PyTypeError::new_err("expected a path, bytes-like object or seekable binary file object")
-    })?;
-    let file = open_file(py, &path)?;
-    let device = py.detach(|| FileDevice::new(file)).or_raise(py, None)?;
-    Ok(Arc::new(device))
+/// Whatever was given to `apfs.open`.
+pub(crate) enum Source {
+    /// A file, device node or folder.
+    Path(PathBuf),
+    /// Bytes from Python.
+    Device(Arc<dyn ReadAt>),
 }
 
-fn open_file(py: Python<'_>, path: &Path) -> PyResult<File> {
-    let file = py.detach(|| {
-        let file = File::open(path)?;
-        match file.metadata()?.is_dir() {
-            true => Err(std::io::ErrorKind::IsADirectory.into()),
-            false => Ok(file),
+impl Source {
+    /// Looks what was given. A path that can't be opened is the `OSError` that Python itself would raise.
+    pub(crate) fn new(source: &Bound<'_, PyAny>) -> PyResult<Source> {
+        if let Ok(bytes) = source.cast::<PyBytes>() {
+            return Ok(Source::Device(Arc::new(BytesDevice(bytes.clone().into()))));
         }
+        if let Ok(view) = PyMemoryView::from(source) {
+            return Ok(Source::Device(Arc::new(MemoryDevice::new(&view)?)));
+        }
+        if source.hasattr("read")? && source.hasattr("seek")? {
+            return Ok(Source::Device(Arc::new(ObjectDevice::new(source)?)));
+        }
+        let path: PathBuf = source.extract().map_err(|_| {
+            PyTypeError::new_err("expected a path, bytes-like object or seekable binary file object")
+        })?;
+        check_path(source.py(), &path)?;
+        Ok(Source::Path(path))
+    }
+
+    /// Opens the disk in it, as an image of a given format or by looking.
+    pub(crate) fn open(self, format: Option<Format>, options: &ContainerOptions) -> Result<Disk> {
+        match self {
+            Source::Path(path) => Disk::open_as(Arc::new(FileDevice::open(path)?), format, options),
+            Source::Device(device) => Disk::open_as(device, format, options),
+        }
+    }
+}
+
+fn check_path(py: Python<'_>, path: &Path) -> PyResult<()> {
+    let checked = py.detach(|| match File::open(path)?.metadata()?.is_dir() {
+        true => Err(std::io::ErrorKind::IsADirectory.into()),
+        false => Ok(()),
     });
-    file.map_err(|error: std::io::Error| {
+    checked.map_err(|error: std::io::Error| {
         let number = match (error.raw_os_error(), error.kind()) {
             (None, std::io::ErrorKind::IsADirectory) => errno(py, "EISDIR"),
             (number, _) => number.map_or_else(|| errno(py, "EIO"), Ok),

@@ -3,12 +3,24 @@
 use std::sync::Arc;
 
 use apfs_core::apfs;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyString};
 
 use crate::errors::OrRaise;
+use crate::secret::{KeyArg, PasswordArg};
 use crate::text;
 use crate::view::ViewHandle;
+
+/// Id, kind, bound to hardware, rounds, damaged.
+type Record = (Py<PyAny>, &'static str, bool, Option<u32>, bool);
+/// Which keys files have, hint, records, bound to hardware and from CoreStorage, percent and flags of a change.
+type Protected = (&'static str, Option<Py<PyString>>, Vec<Record>, (bool, bool), Option<(Option<u8>, u64)>);
+
+fn record(py: Python<'_>, record: &apfs::UnlockRecord) -> PyResult<Record> {
+    let uuid = text::uuid(py, record.uuid)?.unbind();
+    Ok((uuid, record.kind.name(), record.hardware_bound, record.rounds, record.damaged))
+}
 
 /// A volume of a container.
 #[pyclass(frozen, module = "apfs._apfs")]
@@ -45,6 +57,41 @@ impl VolumeHandle {
     #[getter]
     fn is_encrypted(&self) -> bool {
         self.0.superblock().is_encrypted()
+    }
+
+    #[getter]
+    fn is_locked(&self) -> bool {
+        self.0.is_locked()
+    }
+
+    /// Opens it with one secret; the record that a password opened.
+    #[pyo3(signature = (password, key))]
+    fn unlock(
+        &self,
+        py: Python<'_>,
+        password: Option<PasswordArg>,
+        key: Option<KeyArg>,
+    ) -> PyResult<Option<Record>> {
+        let secret = password.map(|password| password.0).or(key.map(|key| key.0));
+        let secret = secret.ok_or_else(|| PyTypeError::new_err("unlock needs a password or a key"))?;
+        let unlocked = py.detach(|| self.0.unlock(&secret)).or_raise(py, None)?;
+        unlocked.record.map(|found| record(py, &found)).transpose()
+    }
+
+    /// How it is encrypted.
+    fn protection(&self, py: Python<'_>) -> PyResult<Protected> {
+        let protection = py.detach(|| self.0.protection()).or_raise(py, None)?;
+        let encryption = match protection.encryption {
+            apfs::Encryption::None => "none",
+            apfs::Encryption::VolumeKey => "volume-key",
+            apfs::Encryption::FileKeys => "file-keys",
+            _ => "unknown",
+        };
+        let hint = protection.hint.as_ref().map(|hint| text::name(py, hint.as_bytes())).transpose()?;
+        let records = protection.records.iter().map(|found| record(py, found));
+        let rolling = protection.rolling.map(|rolling| (rolling.percent, rolling.flags));
+        let flags = (protection.hardware_bound, protection.from_core_storage);
+        Ok((encryption, hint.map(Bound::unbind), records.collect::<PyResult<_>>()?, flags, rolling))
     }
 
     #[getter]

@@ -10,7 +10,8 @@ use apfs_core::apfs::record::other::{DataHash, crypto_state, dir_stats, dstream_
 use apfs_core::apfs::record::sibling::SiblingLink;
 use apfs_core::apfs::record::xattr::Xattr;
 use apfs_core::apfs::record::{key, xfield::XFields};
-use apfs_core::image::part::gpt::Gpt;
+use apfs_core::image::part::table::{PartitionType, Table};
+use apfs_core::image::probe;
 use apfs_core::text::escape::Escaped;
 use apfs_core::text::name::NameRule;
 use apfs_core::{BlockSize, Disk, Limits, ReadAt};
@@ -20,8 +21,16 @@ use crate::seed::{RegionKind, seeds};
 use crate::view::{self, Outcome};
 
 /// Name and function of every target.
-pub const TARGETS: [(&str, fn(&[u8])); 5] =
-    [("image", image), ("node", node), ("records", records), ("names", names), ("gpt", gpt)];
+pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+    ("image", image),
+    ("node", node),
+    ("records", records),
+    ("names", names),
+    ("gpt", gpt),
+    ("apm", apm),
+    ("mbr", mbr),
+    ("probe", probe),
+];
 
 /// Ceilings low enough that reaching one is quick.
 pub fn limits() -> Limits {
@@ -206,33 +215,87 @@ fn unescape(shown: &str) -> Vec<u8> {
     bytes
 }
 
-/// A partition table: changes to a partitioned seed, as for [`image`]; both checksums of both tables are repaired.
+/// A GUID partition table: changes to a partitioned seed, as for [`image`]; both checksums of both tables are
+/// repaired.
 pub fn gpt(bytes: &[u8]) {
     let mut input = Input::decode(bytes);
     let partitioned = seeds().iter().position(|seed| seed.gpt_sector.is_some());
     input.seed = partitioned.unwrap_or(0) as u8;
     let mut disk = input.image();
     crate::fix::repair_gpt(&mut disk, 512);
+    check_tables(disk);
+}
+
+/// An Apple partition map: one byte for the size of its blocks, then the disk from block 0 on. Entries have their
+/// signature.
+pub fn apm(bytes: &[u8]) {
+    let Some((selector, map)) = bytes.split_first() else { return };
+    let block = if selector % 2 == 0 { 512 } else { 2048 };
+    let mut disk = vec![0; 128 << 10];
+    for (number, content) in map.chunks(96).enumerate().take(60) {
+        let start = &mut disk[number * block..][..96];
+        start[..content.len()].copy_from_slice(content);
+        start[..2].copy_from_slice(if number == 0 { b"ER" } else { b"PM" });
+    }
+    check_tables(disk);
+}
+
+/// A master boot record and the sectors behind it, which may be extended ones: 64 bytes of entries for each.
+pub fn mbr(bytes: &[u8]) {
+    let mut disk = vec![0; 128 << 10];
+    for (number, entries) in bytes.chunks(64).enumerate().take(200) {
+        let sector = &mut disk[number * 512..][..512];
+        sector[446..446 + entries.len()].copy_from_slice(entries);
+        // What stands there otherwise is refused at once.
+        for status in [446, 462, 478, 494] {
+            sector[status] &= 0x80;
+        }
+        sector[510..].copy_from_slice(&[0x55, 0xAA]);
+    }
+    check_tables(disk);
+}
+
+/// Finds the partition table of a disk and opens what it describes.
+fn check_tables(disk: Vec<u8>) {
     let len = disk.len() as u64;
     let device: Arc<dyn ReadAt> = Arc::new(disk);
-    if let Ok(Some(gpt)) = Gpt::read(&*device, &limits()) {
-        assert!(gpt.entries.len() <= limits().partitions as usize);
-        for entry in &gpt.entries {
-            let end = entry.start.checked_add(entry.len);
-            assert!(end.is_some(), "promise: a partition ends");
-            assert!(
-                end <= Some(len) || !gpt.findings.is_empty(),
-                "promise: a partition past the end is reported"
-            );
+    let whole = probe::probe(&*device).expect("promise: memory can be read");
+    if let Ok(Some(table)) = Table::find(&*device, whole, &limits()) {
+        let entries = &table.entries;
+        assert!(entries.len() <= limits().partitions as usize, "promise: the limit is kept");
+        for (number, entry) in entries.iter().enumerate() {
+            let end = entry.start.checked_add(entry.len).expect("promise: a partition ends");
+            let is_clean = table.findings.is_empty();
+            assert!(end <= len || entry.len == 0 || !is_clean, "promise: passing the end is reported");
+            let extended = |kind: &PartitionType| matches!(kind, PartitionType::Byte(0x05 | 0x0F | 0x85));
+            let others = entries.iter().take(number).filter(|other| !extended(&other.kind));
+            let mut shared = others.filter(|other| {
+                other.start.max(entry.start) < end.min(other.start.saturating_add(other.len))
+            });
+            let overlaps = shared.next().is_some() && !extended(&entry.kind);
+            assert!(!overlaps || !is_clean, "promise: shared bytes are reported");
         }
     }
     if let Ok(disk) = Disk::open(device, &options()) {
-        for partition in disk.partitions() {
+        for (number, partition) in disk.partitions().iter().enumerate() {
+            assert_eq!(partition.index, number, "promise: numbers have no gaps");
             let _ = format!("{partition:?}");
-            let device =
-                disk.partition_device(partition.index).expect("promise: a listed partition is there");
+            let device = disk.partition_device(number).expect("promise: a listed partition is there");
             assert!(device.len() <= partition.len);
-            let _ = disk.container(partition.index, options());
+            let _ = disk.container(number, options());
         }
     }
+}
+
+/// Signatures: where the range begins, how many zeros stand between the two halves of the rest, the rest.
+pub fn probe(bytes: &[u8]) {
+    let Some(([before, gap], rest)) = bytes.split_first_chunk::<2>() else { return };
+    let (start, end) = rest.split_at(rest.len() / 2);
+    let range = [start, &vec![0; usize::from(*gap) * 512], end].concat();
+    let whole = [&vec![0xA5; usize::from(*before)], range.as_slice(), &[0xA5; 700]].concat();
+    let alone = probe::probe(&range).expect("promise: memory can be read");
+    let inside = probe::probe_at(&whole, u64::from(*before), range.len() as u64);
+    assert_eq!(inside.ok(), Some(alone), "promise: only the range counts");
+    assert!(!alone.word().is_empty() && !alone.to_string().is_empty(), "promise: what is found has a name");
+    check_tables(range);
 }

@@ -92,8 +92,26 @@ fn smoke_of_small_targets() {
             let input = Input { seed: 0, patches: fresh(&mut rng).patches };
             check(&input.encode(), target::gpt, &format!("gpt, run {run} of seed {seed}: {input:?}"));
             check(&bytes, target::node, &format!("node, run {run} of seed {seed}: {bytes:02x?}"));
+            let tables = table_like(&mut rng);
+            for (name, target) in
+                [("apm", target::apm as fn(&[u8])), ("mbr", target::mbr), ("probe", target::probe)]
+            {
+                check(&tables, target, &format!("{name}, run {run} of seed {seed}: {tables:02x?}"));
+            }
         }
     }
+}
+
+/// Small numbers, a few wild ones and types of extended partitions: enough to make sense as entries of a table.
+fn table_like(rng: &mut Rng) -> Vec<u8> {
+    let byte = |rng: &mut Rng| match rng.below(8) {
+        0 => rng.next() as u8,
+        1 => 0x05,
+        2 => 0xAF,
+        3 => rng.below(32) as u8,
+        _ => 0,
+    };
+    (0..rng.below(2000)).map(|_| byte(rng)).collect()
 }
 
 fn check(bytes: &[u8], target: fn(&[u8]), what: &str) {

@@ -12,7 +12,9 @@
 
 mod checkpoint;
 mod compressed;
+mod encrypted;
 mod features;
+mod locked;
 mod names;
 mod partition;
 mod reads;

@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 6] =
     [&["base"], &["sum"], &["io", "codec", "crypto", "text"], &["image"], &["apfs/raw", "fs"], &["decmpfs"]];
 
 /// Files of floors 4 and 5: each may use those before it.
-const APFS: [&str; 21] = [
+const APFS: [&str; 23] = [
     "object",
     "tree_kind",
     "node",
@@ -22,7 +22,9 @@ const APFS: [&str; 21] = [
     "checkpoint",
     "container",
     "volume",
+    "key_blob",
     "keybag",
+    "protection",
     "unlock",
     "snapshot",
     "view",

@@ -15,3 +15,5 @@ mod images;
 mod lab;
 mod large;
 mod partitions;
+mod readers;
+mod udif;

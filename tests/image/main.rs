@@ -10,5 +10,11 @@
     reason = "a panic is a failed test"
 )]
 
+mod asif;
+mod bundle;
+mod encrypted;
 mod partition;
 mod probe;
+mod shared;
+mod sparse;
+mod split;

@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apfs_core::apfs::{Container, ContainerOptions, View};
-use apfs_core::{Error, FileId, Fs, FsExt, Kind, ReadAt, Result, StreamId};
+use apfs_core::{Error, FileId, Fs, FsExt, Kind, ReadAt, Result, Secret, StreamId};
 
 use crate::digest::sha256;
 
 /// Opens a container with default options.
 pub fn open(bytes: impl Into<Vec<u8>>) -> Result<Container> {
     Container::open(Arc::new(bytes.into()), ContainerOptions::default())
+}
+
+/// Opens a container with passwords and keys.
+pub fn open_with(bytes: impl Into<Vec<u8>>, secrets: &[Secret]) -> Result<Container> {
+    let options = ContainerOptions { secrets: secrets.to_vec(), ..ContainerOptions::default() };
+    Container::open(Arc::new(bytes.into()), options)
 }
 
 /// Opens a container by force.

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod cat;
+pub(crate) mod convert;
 pub(crate) mod extract;
 pub(crate) mod find;
 pub(crate) mod hash;
@@ -10,4 +11,6 @@ pub(crate) mod man;
 pub(crate) mod snapshots;
 pub(crate) mod stat;
 pub(crate) mod tree;
+pub(crate) mod unlock;
+pub(crate) mod verify;
 pub(crate) mod xattr;

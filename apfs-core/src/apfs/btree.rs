@@ -16,22 +16,25 @@ use crate::base::bytes::u64_at;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{Oid, Paddr, Xid};
+use crate::crypto::xts::Xts;
 
 /// Most levels of a tree. Real ones have up to 6; Apple's own code for HFS+ stops at 16.
 const MAX_LEVELS: u16 = 16;
 
 /// Where an object is, and what its header must say.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Location {
+pub(crate) struct Location<'k> {
     pub(crate) block: Paddr,
     pub(crate) xid: XidRule,
     pub(crate) headerless: bool,
+    /// What it is encrypted with.
+    pub(crate) key: Option<&'k Arc<Xts>>,
 }
 
 /// Turns child references into places: one implementation per kind of storage.
 pub(crate) trait Resolve: Send + Sync {
     /// Where the object is now.
-    fn locate(&self, oid: Oid) -> Result<Location>;
+    fn locate(&self, oid: Oid) -> Result<Location<'_>>;
 }
 
 /// References that are block numbers.
@@ -42,8 +45,9 @@ pub(crate) struct Physical {
 }
 
 impl Resolve for Physical {
-    fn locate(&self, oid: Oid) -> Result<Location> {
-        Ok(Location { block: Paddr(oid.0), xid: XidRule::AtMost(self.newest), headerless: false })
+    fn locate(&self, oid: Oid) -> Result<Location<'_>> {
+        let xid = XidRule::AtMost(self.newest);
+        Ok(Location { block: Paddr(oid.0), xid, headerless: false, key: None })
     }
 }
 
@@ -178,7 +182,7 @@ impl Tree {
     }
 }
 
-fn request(kind: &'static TreeKind, oid: Oid, location: &Location, root: bool) -> NodeRequest {
+fn request<'k>(kind: &'static TreeKind, oid: Oid, location: &Location<'k>, root: bool) -> NodeRequest<'k> {
     let expect = Expect {
         structure: kind.name,
         oid,
@@ -187,7 +191,8 @@ fn request(kind: &'static TreeKind, oid: Oid, location: &Location, root: bool) -
         storage: kind.storage,
         subtype: kind.subtype,
     };
-    NodeRequest { block: location.block, kind, expect, root, headerless: location.headerless }
+    let Location { block, headerless, key, .. } = *location;
+    NodeRequest { block, kind, expect, root, headerless, key }
 }
 
 impl fmt::Debug for Tree {

@@ -452,12 +452,13 @@ fn find(checkpoint: &Checkpoint, oid: Oid) -> Result<&EphemeralMapping> {
 pub(crate) struct Ephemeral(pub(crate) Arc<Checkpoint>);
 
 impl Resolve for Ephemeral {
-    fn locate(&self, oid: Oid) -> Result<Location> {
+    fn locate(&self, oid: Oid) -> Result<Location<'_>> {
         let mapping = find(&self.0, oid)?;
         Ok(Location {
             block: mapping.block,
             xid: XidRule::Exactly(self.0.superblock.xid()),
             headerless: false,
+            key: None,
         })
     }
 }

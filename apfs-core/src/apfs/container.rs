@@ -1,5 +1,6 @@
 //! An APFS container: one checkpoint of it, and the way to its volumes.
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -11,11 +12,13 @@ use super::raw::object::{OBJ_EPHEMERAL, OBJ_PHYSICAL};
 use super::store::Store;
 use super::superblock::Superblock;
 use super::tree_kind::TreeKind;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Error, LockReason, Locked, Result};
 use crate::base::ids::{BlockSize, Oid, Uuid, Xid};
 use crate::base::limits::Limits;
 use crate::base::report::{Checksums, Observer};
 use crate::base::secret::Secret;
+use crate::base::sync::Mutex;
+use crate::crypto::xts::Xts;
 use crate::io::read_at::ReadAt;
 
 /// How a container is opened.
@@ -76,7 +79,16 @@ struct Inner {
     rejected: Vec<Rejected>,
     checkpoints: Vec<Superblock>,
     secrets: Vec<Secret>,
+    /// By slot.
+    keys: Mutex<BTreeMap<usize, Unlocking>>,
     force: bool,
+}
+
+/// How far unlocking a volume has come.
+enum Unlocking {
+    Open(Arc<Xts>),
+    /// None of the container's secrets helps.
+    Refused(LockReason),
 }
 
 impl Container {
@@ -131,6 +143,7 @@ impl Container {
             rejected,
             checkpoints,
             secrets,
+            keys: Mutex::default(),
             force,
         };
         Ok(Container { inner: Arc::new(inner) })
@@ -211,7 +224,10 @@ impl Container {
         let resolve: Arc<dyn Resolve> = match kind.storage {
             OBJ_PHYSICAL => Arc::new(Physical { newest: self.xid() }),
             OBJ_EPHEMERAL => Arc::new(Ephemeral(self.inner.checkpoint.clone())),
-            _ => Arc::new(Virtual { omap: self.inner.omap.clone(), xid: self.xid() }),
+            _ => {
+                let key = Err(Locked { what: "the container".into(), why: LockReason::NoKey });
+                Arc::new(Virtual { omap: self.inner.omap.clone(), xid: self.xid(), key })
+            }
         };
         Tree::open(self.inner.store.clone(), kind, resolve, root)
     }
@@ -223,6 +239,32 @@ impl Container {
     /// Passwords and keys that it was opened with.
     pub(crate) fn secrets(&self) -> &[Secret] {
         &self.inner.secrets
+    }
+
+    /// Key of a volume that was unlocked.
+    pub(crate) fn key(&self, slot: usize) -> Option<Arc<Xts>> {
+        self.inner.keys.with(|keys| match keys.get(&slot) {
+            Some(Unlocking::Open(key)) => Some(key.clone()),
+            _ => None,
+        })
+    }
+
+    /// Why the container's secrets do not open a volume, if they were tried.
+    pub(crate) fn refusal(&self, slot: usize) -> Option<LockReason> {
+        self.inner.keys.with(|keys| match keys.get(&slot) {
+            Some(Unlocking::Refused(why)) => Some(*why),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn keep_key(&self, slot: usize, key: Arc<Xts>) {
+        self.inner.keys.with(|keys| keys.insert(slot, Unlocking::Open(key)));
+    }
+
+    pub(crate) fn keep_refusal(&self, slot: usize, why: LockReason) {
+        self.inner.keys.with(|keys| {
+            keys.entry(slot).or_insert(Unlocking::Refused(why));
+        });
     }
 
     pub(crate) fn force(&self) -> bool {

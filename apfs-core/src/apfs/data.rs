@@ -9,7 +9,8 @@ use super::view::View;
 use crate::base::bytes::{len64, to_usize, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
-use crate::base::ids::{BlockRange, Oid, Paddr};
+use crate::base::ids::{BlockRange, BlockSize, Oid, Paddr};
+use crate::crypto::xts::Xts;
 use crate::fs::types::{ExtentKind, ExtentRun};
 
 /// Bytes that even the smallest device counts as when the size of sparse streams is limited.
@@ -21,6 +22,28 @@ pub(crate) struct Stream {
     pub(crate) id: u64,
     pub(crate) size: u64,
     pub(crate) allocated: u64,
+}
+
+/// A read that is still growing.
+struct Pending<'v> {
+    block: Paddr,
+    /// Where in the block it begins, and further on.
+    inside: u64,
+    /// Key and number of the block for the cipher.
+    cipher: Option<(&'v Xts, u64)>,
+}
+
+impl Pending<'_> {
+    /// True if another one goes on where this one of some length ends, on disk and for the cipher.
+    fn continues(&self, len: usize, next: &Pending<'_>, block_size: BlockSize) -> bool {
+        let so_far = self.inside.saturating_add(len64(len));
+        let blocks = block_size.blocks_for(so_far);
+        let tweak = self.cipher.map(|(_, tweak)| tweak.checked_add(blocks));
+        block_size.is_multiple(so_far)
+            && next.inside == 0
+            && self.block.checked_add(blocks) == Some(next.block)
+            && tweak == next.cipher.map(|(_, tweak)| Some(tweak))
+    }
 }
 
 /// Where bytes that are stored as they are read lie.
@@ -203,8 +226,8 @@ impl View {
         self.check_size(stream)?;
         let mut at = offset;
         let mut extents = Extents::from(self, stream.id, offset)?;
-        // Extents that follow one another on disk become one read.
-        let mut pending: Option<(FileExtent, u64)> = None;
+        // Extents that follow one another on disk, and for the cipher, become one read.
+        let mut pending: Option<Pending<'_>> = None;
         let mut pending_len = 0usize;
         while at.saturating_sub(offset) < len64(wanted) {
             let end = offset.saturating_add(len64(wanted));
@@ -214,12 +237,17 @@ impl View {
             let gap = to_usize(start.saturating_sub(at))?;
             let here = to_usize(stop.saturating_sub(start))?;
             let stored = extent.filter(|extent| !extent.is_hole() && !extent.is_unwritten() && here > 0);
+            let stored = match stored {
+                Some(extent) => Some(Pending {
+                    block: extent.block,
+                    inside: start.saturating_sub(extent.logical),
+                    cipher: self.cipher_of(&extent, stream.id)?,
+                }),
+                None => None,
+            };
             let joins = match (&pending, &stored) {
-                (Some((first, inside)), Some(next)) if gap == 0 => {
-                    let so_far = inside.saturating_add(len64(pending_len));
-                    let blocks = self.store().block_size().blocks_for(so_far);
-                    self.store().block_size().is_multiple(so_far)
-                        && first.block.checked_add(blocks) == Some(next.block)
+                (Some(before), Some(next)) if gap == 0 => {
+                    before.continues(pending_len, next, self.store().block_size())
                 }
                 _ => false,
             };
@@ -229,15 +257,15 @@ impl View {
                 let (zeros, after) = rest.split_at_mut(gap.min(rest.len()));
                 zeros.fill(0);
                 rest = after;
-                if let Some(extent) = stored {
-                    pending = Some((extent, start.saturating_sub(extent.logical)));
-                } else {
+                if stored.is_none() {
                     let (zeros, after) = rest.split_at_mut(here.min(rest.len()));
                     zeros.fill(0);
                     rest = after;
+                } else {
+                    pending_len = here;
                 }
-            }
-            if stored.is_some() {
+                pending = stored;
+            } else {
                 pending_len = pending_len.saturating_add(here);
             }
             at = stop;
@@ -248,13 +276,16 @@ impl View {
 
     fn read_pending<'b>(
         &self,
-        pending: Option<(FileExtent, u64)>,
+        pending: Option<Pending<'_>>,
         len: usize,
         buf: &'b mut [u8],
     ) -> Result<&'b mut [u8]> {
-        let Some((extent, inside)) = pending else { return Ok(buf) };
+        let Some(Pending { block, inside, cipher }) = pending else { return Ok(buf) };
         let (now, later) = buf.split_at_mut(len.min(buf.len()));
-        self.store().read(extent.block, inside, now)?;
+        match cipher {
+            None => self.store().read(block, inside, now)?,
+            Some((key, tweak)) => self.store().read_encrypted(block, tweak, inside, key, now)?,
+        }
         Ok(later)
     }
 

@@ -4,17 +4,21 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::btree::{Cursor, Location, Physical, Resolve, Tree};
-use super::object::{Expect, XidRule, too_short};
+use super::object::{Expect, HEADER_LEN, XidRule, too_short, verify_checksum};
 use super::raw::object::{OBJ_PHYSICAL, OBJECT_TYPE_OMAP};
 use super::raw::omap::{
     OMAP_VAL_DELETED, OMAP_VAL_ENCRYPTED, OMAP_VAL_NOHEADER, OmapKey, OmapPhys, OmapSnapshot, OmapVal,
 };
 use super::store::Store;
 use super::tree_kind::{OMAP, OMAP_SNAPSHOTS};
-use crate::base::bytes::{pod, u64_at};
+use crate::base::bytes::{get, pod, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
-use crate::base::error::{Error, LockReason, Result};
+use crate::base::error::{Error, Locked, Result};
 use crate::base::ids::{Oid, Paddr, Xid};
+use crate::crypto::xts::Xts;
+
+/// Mappings that are looked at to find encrypted objects.
+const MOST_MAPPINGS: usize = 4096;
 
 /// Where an object was put at some transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,13 @@ pub struct Mapping {
     pub flags: u32,
     /// Size in bytes.
     pub size: u32,
+}
+
+impl Mapping {
+    /// True if the object is encrypted and exists.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.flags & (OMAP_VAL_ENCRYPTED | OMAP_VAL_DELETED) == OMAP_VAL_ENCRYPTED
+    }
 }
 
 /// A snapshot as an object map knows it.
@@ -101,6 +112,35 @@ impl Omap {
             .map(|(_, mapping)| mapping))
     }
 
+    /// Some encrypted objects of the map, at most so many. Damage ends the search.
+    pub(crate) fn encrypted(&self, most: usize) -> Vec<Mapping> {
+        let mut found = Vec::new();
+        let mut cursor = Cursor::new();
+        let mut moved = cursor.seek(&self.tree, &[0; 16]);
+        for _ in 0..MOST_MAPPINGS {
+            let Some((leaf, index)) = cursor.leaf().filter(|_| moved.is_ok() && found.len() < most) else {
+                break;
+            };
+            let mapping = leaf.value(index).and_then(|value| decode(leaf.key(index), value));
+            found.extend(mapping.map(|(_, mapping)| mapping).filter(Mapping::is_encrypted));
+            moved = cursor.advance(&self.tree);
+        }
+        found
+    }
+
+    /// True if a key decrypts an object to what its header promises, which no wrong key does.
+    pub(crate) fn decrypts(&self, mapping: &Mapping, key: &Xts) -> Result<bool> {
+        if !mapping.is_encrypted() || u64::from(mapping.size) != self.store.block_size().bytes() {
+            return Ok(false);
+        }
+        let mut bytes = self.store.blocks(mapping.block, 1)?;
+        self.store.decrypt(key, mapping.block.0, &mut bytes);
+        if mapping.flags & OMAP_VAL_NOHEADER != 0 {
+            return Ok(get(&bytes, 0, HEADER_LEN) == Some(&[0; HEADER_LEN]));
+        }
+        Ok(verify_checksum(&bytes, Place::default()).is_ok())
+    }
+
     /// The snapshots that the map keeps old mappings for, oldest first.
     ///
     /// # Errors
@@ -155,21 +195,25 @@ fn decode(key: &[u8], value: &[u8]) -> Option<(Oid, Mapping)> {
 pub(crate) struct Virtual {
     pub(crate) omap: Arc<Omap>,
     pub(crate) xid: Xid,
+    /// The key of encrypted objects, or why there is none.
+    pub(crate) key: Result<Arc<Xts>, Locked>,
 }
 
 impl Resolve for Virtual {
-    fn locate(&self, oid: Oid) -> Result<Location> {
+    fn locate(&self, oid: Oid) -> Result<Location<'_>> {
         let place = || Place::new("omap_val_t", "").oid(oid).xid(self.xid);
         let mapping =
             self.omap.lookup(oid, self.xid)?.ok_or_else(|| Corrupt::new(Damage::Missing, place()))?;
-        if mapping.flags & OMAP_VAL_ENCRYPTED != 0 {
-            return Err(Error::locked("an object of an encrypted volume", LockReason::NeedsSecret));
-        }
+        let key = match &self.key {
+            _ if !mapping.is_encrypted() => None,
+            Ok(key) => Some(key),
+            Err(locked) => return Err(locked.clone().into()),
+        };
         if u64::from(mapping.size) != self.omap.store.block_size().bytes() {
             let finding = Corrupt::new(Damage::Range, Place { field: "ov_size", ..place() });
             return Err(finding.expected(self.omap.store.block_size().bytes()).found(mapping.size).into());
         }
         let headerless = mapping.flags & OMAP_VAL_NOHEADER != 0;
-        Ok(Location { block: mapping.block, xid: XidRule::Exactly(mapping.xid), headerless })
+        Ok(Location { block: mapping.block, xid: XidRule::Exactly(mapping.xid), headerless, key })
     }
 }

@@ -8,7 +8,7 @@ use super::object::{Expect, XidRule};
 use super::omap::Omap;
 use super::raw::fs::{OBJ_ID_MASK, OBJ_TYPE_SHIFT};
 use super::raw::object::{OBJ_VIRTUAL, OBJECT_TYPE_SNAP_META_EXT};
-use super::raw::omap::{OMAP_SNAPSHOT_DELETED, OMAP_SNAPSHOT_REVERTED, OMAP_VAL_ENCRYPTED};
+use super::raw::omap::{OMAP_SNAPSHOT_DELETED, OMAP_SNAPSHOT_REVERTED};
 use super::raw::snapshot::{JSnapMetadataVal, SnapMetaExt};
 use super::tree_kind::SNAP_META;
 use super::volume::Volume;
@@ -159,9 +159,7 @@ impl Volume {
             return None;
         }
         let mapping = omap.lookup(oid, xid).ok()??;
-        if mapping.flags & OMAP_VAL_ENCRYPTED != 0 {
-            return None;
-        }
+        let key = if mapping.is_encrypted() { Some(self.key().ok()?) } else { None };
         let expect = Expect {
             structure: "snap_meta_ext_obj_phys_t",
             oid,
@@ -170,7 +168,7 @@ impl Volume {
             storage: OBJ_VIRTUAL,
             subtype: 0,
         };
-        let bytes = self.container().store().object(mapping.block, &expect).ok()?;
+        let bytes = self.container().store().decrypted_object(mapping.block, &expect, key.as_deref()).ok()?;
         let raw: &SnapMetaExt = pod(&bytes)?;
         Some(Uuid(raw.sme_uuid)).filter(|uuid| !uuid.is_nil() && raw.sme_snap_xid.get() == xid.0)
     }

@@ -7,12 +7,13 @@ use core::fmt;
 use super::node::Node;
 use super::object::{Expect, Header, too_short, verify_checksum};
 use super::tree_kind::TreeKind;
-use crate::base::bytes::{len64, zeroed};
+use crate::base::bytes::{get, len64, to_usize, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{BlockSize, Paddr};
 use crate::base::limits::Limits;
 use crate::base::report::{Checksums, Observer};
+use crate::crypto::xts::{UNIT, Xts};
 use crate::io::cache::Cache;
 use crate::io::read_ahead::ReadAhead;
 use crate::io::read_at::{ReadAt, past_end};
@@ -25,7 +26,8 @@ pub(crate) struct Store {
     limits: Limits,
     checksums: Checksums,
     observer: Option<Arc<dyn Observer>>,
-    nodes: Cache<Arc<Node>>,
+    /// Each with the key that it was decrypted with: it is for no one else.
+    nodes: Cache<(Arc<Node>, Option<Arc<Xts>>)>,
     read_ahead: ReadAhead,
 }
 
@@ -79,6 +81,58 @@ impl Store {
         self.device.read_exact_at(start, buf)
     }
 
+    /// Fills `buf` as [`Store::read`] does, and decrypts it. `tweak` is the number that the first block has for the
+    /// cipher.
+    pub(crate) fn read_encrypted(
+        &self,
+        first: Paddr,
+        tweak: u64,
+        skip: u64,
+        key: &Xts,
+        buf: &mut [u8],
+    ) -> Result<()> {
+        let unit = len64(UNIT);
+        let number =
+            |at: u64| self.unit_of(tweak).wrapping_add(u128::from(at.checked_div(unit).unwrap_or(0)));
+        // A unit that is wanted in part is decrypted beside.
+        let part = |at: u64, inside: usize, out: &mut [u8]| {
+            let mut whole = [[0; UNIT]];
+            self.read(first, at, whole.as_flattened_mut())?;
+            key.decrypt(number(at), &mut whole);
+            let wanted = get(whole.as_flattened(), inside, out.len());
+            out.copy_from_slice(wanted.ok_or(Error::Misuse("a part lies within its unit"))?);
+            Ok(())
+        };
+        let mut at = skip;
+        let mut rest = buf;
+        let inside = skip.checked_rem(unit).unwrap_or(0);
+        if inside != 0 {
+            let left = to_usize(unit.saturating_sub(inside))?;
+            let (now, later) = rest.split_at_mut(left.min(rest.len()));
+            part(at.saturating_sub(inside), to_usize(inside)?, now)?;
+            at = at.saturating_add(len64(now.len()));
+            rest = later;
+        }
+        let (units, tail) = rest.as_chunks_mut::<UNIT>();
+        if !units.is_empty() {
+            self.read(first, at, units.as_flattened_mut())?;
+            key.decrypt(number(at), units);
+            at = at.saturating_add(len64(units.as_flattened().len()));
+        }
+        if tail.is_empty() { Ok(()) } else { part(at, 0, tail) }
+    }
+
+    /// Decrypts whole blocks in place, `tweak` being the number that the first one has for the cipher.
+    pub(crate) fn decrypt(&self, key: &Xts, tweak: u64, blocks: &mut [u8]) {
+        key.decrypt(self.unit_of(tweak), blocks.as_chunks_mut().0);
+    }
+
+    /// Number of the first unit of a block.
+    fn unit_of(&self, tweak: u64) -> u128 {
+        let units = self.block_size.bytes().checked_div(len64(UNIT)).unwrap_or(1);
+        u128::from(tweak).saturating_mul(u128::from(units))
+    }
+
     /// The bytes of `count` consecutive blocks, unchecked.
     pub(crate) fn blocks(&self, first: Paddr, count: usize) -> Result<Vec<u8>> {
         // Before memory is taken for what cannot be there.
@@ -120,7 +174,20 @@ impl Store {
 
     /// An object of one block: checksum, id, type and transaction checked.
     pub(crate) fn object(&self, block: Paddr, expect: &Expect) -> Result<Vec<u8>> {
-        let bytes = self.blocks(block, 1)?;
+        self.decrypted_object(block, expect, None)
+    }
+
+    /// The same of an object that is encrypted, if there is a key.
+    pub(crate) fn decrypted_object(
+        &self,
+        block: Paddr,
+        expect: &Expect,
+        key: Option<&Xts>,
+    ) -> Result<Vec<u8>> {
+        let mut bytes = self.blocks(block, 1)?;
+        if let Some(key) = key {
+            self.decrypt(key, block.0, &mut bytes);
+        }
         self.check_object(&bytes, block, expect)?;
         Ok(bytes)
     }
@@ -133,22 +200,29 @@ impl Store {
     }
 
     /// A node, from the cache if it is there.
-    pub(crate) fn node(&self, request: &NodeRequest) -> Result<Arc<Node>> {
+    pub(crate) fn node(&self, request: &NodeRequest<'_>) -> Result<Arc<Node>> {
         let block = request.block;
+        let same_key = |key: Option<&Arc<Xts>>| match (key, request.key) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
         let node = match self.nodes.get(block.0) {
-            Some(node) if core::ptr::eq(node.kind(), request.kind) => node,
+            Some((node, key)) if core::ptr::eq(node.kind(), request.kind) && same_key(key.as_ref()) => node,
             _ => {
                 let is_kept = |block| block >= self.block_count || self.nodes.contains(block);
                 let read = |first, count| self.blocks(Paddr(first), count);
-                let bytes = match self.lent(block, self.block_size.as_usize()) {
+                let mut bytes = match self.lent(block, self.block_size.as_usize()) {
                     Some(lent) => lent.to_vec(),
                     None => self.read_ahead.block(block.0, is_kept, read)?,
                 };
+                if let Some(key) = request.key {
+                    self.decrypt(key, block.0, &mut bytes);
+                }
                 if !request.headerless {
                     self.checksum(&bytes, request.expect.place("o_cksum", block))?;
                 }
                 let node = Arc::new(Node::parse(bytes, block, request.kind)?);
-                self.nodes.insert(block.0, node.clone());
+                self.nodes.insert(block.0, (node.clone(), request.key.cloned()));
                 node
             }
         };
@@ -167,12 +241,14 @@ impl Store {
 
 /// Which node is wanted and what the reference to it promises.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct NodeRequest {
+pub(crate) struct NodeRequest<'k> {
     pub(crate) block: Paddr,
     pub(crate) kind: &'static TreeKind,
     pub(crate) expect: Expect,
     pub(crate) root: bool,
     pub(crate) headerless: bool,
+    /// What it is encrypted with.
+    pub(crate) key: Option<&'k Arc<Xts>>,
 }
 
 impl fmt::Debug for Store {

@@ -5,13 +5,15 @@ use core::fmt;
 
 use super::btree::{Physical, Tree};
 use super::omap::Virtual;
-use super::raw::volume::VolumeFlags;
+use super::protection::Rolling;
+use super::record::extent::FileExtent;
 use super::snapshot::Snapshot;
 use super::store::Store;
 use super::tree_kind::{FEXT, FS_HASHED, FS_PLAIN};
-use super::volume::{Volume, VolumeSuperblock};
-use crate::base::error::{Error, LockReason, Result};
+use super::volume::{Encryption, Volume, VolumeSuperblock};
+use crate::base::error::{Error, LockReason, Locked, Result};
 use crate::base::ids::{Oid, Xid};
+use crate::crypto::xts::Xts;
 use crate::decmpfs::ChunkCache;
 use crate::text::name::NameRule;
 
@@ -31,27 +33,32 @@ struct Inner {
     tree: Tree,
     sealed_extents: Option<Tree>,
     rule: NameRule,
+    data: DataRule,
     chunks: ChunkCache,
+}
+
+/// How file data is stored.
+enum DataRule {
+    /// As it is.
+    Plain,
+    /// Encrypted with the volume's key where extents have a tweak.
+    VolumeKey(Arc<Xts>),
+    /// Not readable where extents have a key, since that is missing.
+    Locked(LockReason),
+    /// Not readable: which part is under which key is not known.
+    Rolling(LockReason),
 }
 
 impl View {
     fn open(volume: &Volume, superblock: Arc<VolumeSuperblock>, snapshot: Option<Snapshot>) -> Result<View> {
         let container = volume.container();
         superblock.check_features(container.force())?;
-        if superblock.is_encrypted() {
-            let flags = superblock.flags();
-            let why = if flags.contains(VolumeFlags::PFK) && !flags.contains(VolumeFlags::ONEKEY) {
-                LockReason::PerFileKeys
-            } else {
-                LockReason::NeedsSecret
-            };
-            return Err(Error::locked(alloc::format!("volume {}", volume.name()), why));
-        }
+        let (key, data) = View::keys(volume, &superblock)?;
         // A snapshot's lookups use its own transaction, never the o_xid of its superblock copy.
         let xid = snapshot.as_ref().map_or(container.xid(), |snapshot| snapshot.xid);
         let rule = superblock.name_rule();
         let kind = if rule.is_hashed() { &FS_HASHED } else { &FS_PLAIN };
-        let resolve = Arc::new(Virtual { omap: volume.omap()?, xid });
+        let resolve = Arc::new(Virtual { omap: volume.omap()?, xid, key });
         let root = Oid(superblock.raw().apfs_root_tree_oid.get());
         let tree = Tree::open(container.store().clone(), kind, resolve, root)?;
         let sealed_extents = if superblock.is_sealed() {
@@ -62,9 +69,58 @@ impl View {
             None
         };
         let chunks = ChunkCache::new(container.store().limits().chunk_cache_bytes);
-        let inner =
-            Inner { volume: volume.clone(), superblock, snapshot, xid, tree, sealed_extents, rule, chunks };
+        let volume = volume.clone();
+        let inner = Inner { volume, superblock, snapshot, xid, tree, sealed_extents, rule, data, chunks };
         Ok(View { inner: Arc::new(inner) })
+    }
+
+    /// The key of metadata, or why there is none, and how data is stored.
+    fn keys(volume: &Volume, state: &VolumeSuperblock) -> Result<(Result<Arc<Xts>, Locked>, DataRule)> {
+        // A snapshot keeps the superblock of its time; encryption is a matter of the whole volume since then.
+        let encryption = match volume.superblock().encryption() {
+            Encryption::None => state.encryption(),
+            encryption => encryption,
+        };
+        if let Some(why) = volume.rolling().map(Rolling::reason) {
+            let key = match encryption {
+                _ if !volume.container().force() => return Err(volume.locked(why).into()),
+                Encryption::VolumeKey => volume.key().map_err(|_| volume.locked(why)),
+                _ => Err(volume.locked(why)),
+            };
+            return Ok((key, DataRule::Rolling(why)));
+        }
+        Ok(match encryption {
+            Encryption::None => (Err(volume.locked(LockReason::NoKey)), DataRule::Plain),
+            Encryption::VolumeKey => {
+                let key = volume.key()?;
+                (Ok(key.clone()), DataRule::VolumeKey(key))
+            }
+            // Where the metadata is not encrypted, or was decrypted by the device that was imaged, it can be read.
+            Encryption::FileKeys => {
+                let why = LockReason::PerFileKeys;
+                (Err(volume.locked(why)), DataRule::Locked(why))
+            }
+        })
+    }
+
+    /// Key and number, for the cipher, of an extent's first block; `None` if its data is not encrypted.
+    pub(crate) fn cipher_of(&self, extent: &FileExtent, stream: u64) -> Result<Option<(&Xts, u64)>> {
+        let locked = |why| {
+            let what = alloc::format!("data stream {stream} on volume {}", self.volume().name());
+            Err(Error::locked(what, why))
+        };
+        match &self.inner.data {
+            DataRule::Plain => Ok(None),
+            DataRule::Rolling(why) => locked(*why),
+            DataRule::VolumeKey(_) | DataRule::Locked(_) if self.sealed_extents().is_some() => {
+                let what = "file data of a volume that is both sealed and encrypted";
+                Err(Error::unsupported(what, "its extents do not say how they are encrypted"))
+            }
+            DataRule::VolumeKey(_) | DataRule::Locked(_) if extent.crypto_id == 0 => Ok(None),
+            DataRule::VolumeKey(key) if extent.has_tweak() => Ok(Some((key, extent.crypto_id))),
+            DataRule::VolumeKey(_) => locked(LockReason::PerFileKeys),
+            DataRule::Locked(why) => locked(*why),
+        }
     }
 
     /// The volume.
@@ -127,10 +183,11 @@ impl fmt::Debug for View {
 }
 
 impl Volume {
-    /// The live state.
+    /// The live state. Of an encrypted volume with the key that [`Volume::unlock`] gave, or one that the container's
+    /// secrets open.
     ///
     /// # Errors
-    /// `Locked` if the volume is encrypted, `Unsupported` for features that this version does not know,
+    /// `Locked` with the reason if there is no key for it, `Unsupported` for features that this version does not know,
     /// `Corrupt` if a root is damaged.
     pub fn view(&self) -> Result<View> {
         View::open(self, self.shared_superblock().clone(), None)

@@ -66,6 +66,18 @@ impl fmt::Display for Role {
     }
 }
 
+/// Which keys the files of a volume have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Encryption {
+    /// Not encrypted.
+    None,
+    /// One key for everything, which software can use.
+    VolumeKey,
+    /// A key for every file, wrapped by secure hardware (iOS, and the internal disk of Macs with a T2 or Apple silicon).
+    FileKeys,
+}
+
 /// Who wrote a volume, and when (`apfs_modified_by_t`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -160,10 +172,23 @@ impl VolumeSuperblock {
         VolumeFlags::from_bits_retain(self.raw.apfs_fs_flags.get())
     }
 
+    /// Which keys files have.
+    #[must_use]
+    pub fn encryption(&self) -> Encryption {
+        let flags = self.flags();
+        if flags.contains(VolumeFlags::UNENCRYPTED) {
+            Encryption::None
+        } else if flags.contains(VolumeFlags::ONEKEY) {
+            Encryption::VolumeKey
+        } else {
+            Encryption::FileKeys
+        }
+    }
+
     /// True if files are encrypted.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        !self.flags().contains(VolumeFlags::UNENCRYPTED)
+        self.encryption() != Encryption::None
     }
 
     /// True if the volume is sealed: its tree is hashed and has no headers.
@@ -296,10 +321,11 @@ impl Volume {
         Uuid(self.superblock.raw.apfs_vol_uuid)
     }
 
-    /// True if its files can't be read without a key. This version has no way to take one.
+    /// True if its files can't be read without a key that is still missing. The container's secrets are tried only
+    /// when a view is asked for.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.superblock.is_encrypted()
+        self.superblock.is_encrypted() && self.container.key(self.slot).is_none()
     }
 
     /// What it is for.

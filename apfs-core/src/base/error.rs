@@ -171,6 +171,36 @@ pub enum LockReason {
     Converting(u8),
 }
 
+impl LockReason {
+    /// Every reason, for tables that must cover them all; the percentage is 0.
+    pub const ALL: [LockReason; 8] = [
+        LockReason::NeedsSecret,
+        LockReason::WrongSecret,
+        LockReason::PerFileKeys,
+        LockReason::HardwareBound,
+        LockReason::InstitutionalKey,
+        LockReason::ICloudKey,
+        LockReason::NoKey,
+        LockReason::Converting(0),
+    ];
+
+    /// One word, for JSON and programs: `needs-secret`, `wrong-secret`, `per-file-keys`, `hardware-bound`,
+    /// `institutional-key`, `icloud-key`, `no-key`, `converting`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            LockReason::NeedsSecret => "needs-secret",
+            LockReason::WrongSecret => "wrong-secret",
+            LockReason::PerFileKeys => "per-file-keys",
+            LockReason::HardwareBound => "hardware-bound",
+            LockReason::InstitutionalKey => "institutional-key",
+            LockReason::ICloudKey => "icloud-key",
+            LockReason::NoKey => "no-key",
+            LockReason::Converting(_) => "converting",
+        }
+    }
+}
+
 /// A ceiling that an image would pass.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is {found}, at most {limit} allowed")]
@@ -212,6 +242,15 @@ impl Error {
         }
     }
 
+    /// What is locked and why, if something is.
+    #[must_use]
+    pub fn lock(&self) -> Option<&Locked> {
+        match self {
+            Error::Locked(locked) => Some(locked),
+            _ => None,
+        }
+    }
+
     /// An I/O error of a read of `len` bytes at `offset`.
     pub fn io(offset: u64, len: u64, cause: impl Into<Cause>) -> Error {
         Error::Io(Box::new(IoError { offset, len, cause: cause.into() }))
@@ -224,7 +263,7 @@ impl Error {
 
     /// Something encrypted that could not be unlocked.
     pub fn locked(what: impl Into<String>, why: LockReason) -> Error {
-        Error::Locked(Box::new(Locked { what: what.into(), why }))
+        Locked { what: what.into(), why }.into()
     }
 
     /// There is nothing of that name.
@@ -246,6 +285,12 @@ impl Error {
 impl From<Corrupt> for Error {
     fn from(corrupt: Corrupt) -> Error {
         Error::Corrupt(Box::new(corrupt))
+    }
+}
+
+impl From<Locked> for Error {
+    fn from(locked: Locked) -> Error {
+        Error::Locked(Box::new(locked))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Floor 1: the little cryptography that images need, on established crates. Keys are wiped when dropped.
 
 pub mod cbc;
+pub mod der;
 pub mod hash;
 pub mod kdf;
 pub mod keywrap;

@@ -57,12 +57,11 @@ impl Format {
             Format::Ewf => "ewf",
         }
     }
-}
 
-/// A name for people, for example `UDIF disk image`.
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// A name for people, for example `UDIF disk image`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Format::Raw => "raw disk",
             Format::Udif => "UDIF disk image",
             Format::EncryptedV1 => "encrypted disk image, version 1",
@@ -72,7 +71,14 @@ impl fmt::Display for Format {
             Format::Asif => "ASIF sparse image",
             Format::Split => "disk in several files",
             Format::Ewf => "EWF (E01) image",
-        })
+        }
+    }
+}
+
+/// As [`Format::name`].
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

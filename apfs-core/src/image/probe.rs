@@ -49,6 +49,21 @@ impl Content {
         }
     }
 
+    /// A name for people, for example `HFS+ volume`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Content::Apfs => "APFS container",
+            Content::HfsPlus => "HFS+ volume",
+            Content::HfsX => "HFSX volume",
+            Content::HfsWrapper => "HFS+ volume in an HFS wrapper",
+            Content::CoreStorage => "CoreStorage physical volume",
+            Content::Wrapped(format) => format.name(),
+            Content::Image(what, _) | Content::Other(what, _) => what,
+            Content::Unknown => "nothing known",
+        }
+    }
+
     /// What would help to read what this version does not read; empty if nothing is known.
     #[must_use]
     pub fn advice(self) -> &'static str {
@@ -77,19 +92,10 @@ impl Content {
     }
 }
 
-/// A name for people, for example `HFS+ volume`.
+/// As [`Content::name`].
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Content::Apfs => "APFS container",
-            Content::HfsPlus => "HFS+ volume",
-            Content::HfsX => "HFSX volume",
-            Content::HfsWrapper => "HFS+ volume in an HFS wrapper",
-            Content::CoreStorage => "CoreStorage physical volume",
-            Content::Wrapped(format) => return fmt::Display::fmt(format, f),
-            Content::Image(what, _) | Content::Other(what, _) => what,
-            Content::Unknown => "nothing known",
-        })
+        f.write_str(self.name())
     }
 }
 

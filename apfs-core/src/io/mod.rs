@@ -3,6 +3,8 @@
 pub(crate) mod cache;
 #[cfg(feature = "std")]
 pub mod file;
+#[cfg(feature = "std")]
+pub(crate) mod file_pool;
 pub mod pieces;
 pub(crate) mod read_ahead;
 pub mod read_at;

@@ -1,5 +1,5 @@
 /* Every part of the interface, on the image that tests/run.rs makes.
- * usage: api IMAGE DAMAGED_ROOT DAMAGED_BLOCK DAMAGED_DIRECTORY VERSION */
+ * usage: api IMAGE DAMAGED_ROOT DAMAGED_BLOCK DAMAGED_DIRECTORY VERSION SPARSE_IMAGE */
 #include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
@@ -84,6 +84,100 @@ static void partitions(const apfs_disk *disk) {
     CHECK(first == 0);
     FAILS(APFS_STATUS_MISUSE, "out is NULL", apfs_disk_partitions(disk, 0, NULL, 2, &n, &err));
     CHECK(n == 0);
+}
+
+/* A disk image around the disk is taken off and listed; it can be left where it is. */
+static void layers(const char *raw, const char *sparse) {
+    const apfs_disk *disk = NULL;
+    apfs_layer layer[2];
+    apfs_partition partition;
+    size_t n = 99;
+    GOOD(apfs_disk_open(raw, NULL, &disk, &err));
+    CHECK(is(apfs_disk_scheme(disk), "none"));
+    GOOD(apfs_disk_layers(disk, 0, layer, 2, &n, &err));
+    CHECK(n == 0);
+    GOOD(apfs_disk_partitions(disk, 0, &partition, 1, &n, &err));
+    uint64_t len = partition.len;
+    apfs_disk_free(disk);
+
+    GOOD(apfs_disk_open(sparse, NULL, &disk, &err));
+    GOOD(apfs_disk_layers(disk, 0, layer, 2, &n, &err));
+    CHECK(n == 1 && is(layer[0].format, "sparseimage") && is(layer[0].name, "sparse disk image"));
+    CHECK(layer[0].len >= len && layer[0].len < len + 512);
+    GOOD(apfs_disk_partitions(disk, 0, &partition, 1, &n, &err));
+    CHECK(n == 1 && partition.content == APFS_CONTENT_APFS && is(partition.content_text, "APFS container"));
+    CHECK(partition.type_byte == 0 && partition.type_text.len == 0);
+    apfs_disk_free(disk);
+
+    apfs_options options = apfs_options_default();
+    options.open_as = "sparseimage";
+    GOOD(apfs_disk_open(sparse, &options, &disk, &err));
+    apfs_disk_free(disk);
+    disk = NULL;
+    FAILS(APFS_STATUS_CORRUPT, "", apfs_disk_open(raw, &options, &disk, &err));
+    options.open_as = "raw";
+    GOOD(apfs_disk_open(sparse, &options, &disk, &err));
+    GOOD(apfs_disk_layers(disk, 0, layer, 2, &n, &err));
+    CHECK(n == 0);
+    apfs_disk_free(disk);
+    disk = NULL;
+    options.open_as = "tape";
+    FAILS(APFS_STATUS_MISUSE, "open_as", apfs_disk_open(sparse, &options, &disk, &err));
+    CHECK(apfs_disk_scheme(NULL).len == 0 && disk == NULL);
+}
+
+/* What is encrypted says what it needs, and takes nothing else. */
+static void locks(const char *path, const apfs_container *container) {
+    const apfs_volume *volume = NULL;
+    const apfs_view *view = NULL;
+    const apfs_disk *disk = NULL;
+    apfs_error *err = NULL;
+    apfs_protection protection;
+    apfs_unlock_record record;
+    apfs_volume_info info;
+    size_t n = 99;
+    uint8_t key[32] = {7};
+    apfs_secret password = {APFS_SECRET_PASSWORD, STR("guess")}, raw = {APFS_SECRET_KEY, key, sizeof key};
+
+    /* A volume without a keybag: nothing opens it. */
+    GOOD(apfs_volume_open(container, 1, &volume, &err));
+    GOOD(apfs_volume_get_info(volume, &info, &err));
+    CHECK(info.flags & APFS_VOLUME_LOCKED);
+    GOOD(apfs_volume_get_protection(volume, &protection, &err));
+    CHECK(protection.encryption != APFS_ENCRYPTION_NONE && protection.records == 0);
+    CHECK(protection.flags == 0 && protection.hint.len == 0 && protection.rolling_percent == -1);
+    GOOD(apfs_volume_unlock_records(volume, 0, &record, 1, &n, &err));
+    CHECK(n == 0);
+    CHECK(apfs_view_open(volume, &view, &err) == APFS_STATUS_LOCKED);
+    apfs_lock_reason reason = apfs_error_lock_reason(err);
+    CHECK(reason == APFS_LOCK_REASON_NO_KEY || reason == APFS_LOCK_REASON_PER_FILE_KEYS);
+    CHECK(strcmp(apfs_lock_reason_text(reason), "unknown") != 0);
+    apfs_error_free(err);
+    FAILS(APFS_STATUS_LOCKED, "Secret", apfs_volume_unlock(volume, &password, &err));
+    FAILS(APFS_STATUS_LOCKED, "Secret", apfs_volume_unlock(volume, &raw, &err));
+    FAILS(APFS_STATUS_MISUSE, "secret is NULL", apfs_volume_unlock(volume, NULL, &err));
+    apfs_secret wrong = {77, key, sizeof key}, none = {APFS_SECRET_KEY, NULL, 4};
+    FAILS(APFS_STATUS_MISUSE, "kind", apfs_volume_unlock(volume, &wrong, &err));
+    FAILS(APFS_STATUS_MISUSE, "data", apfs_volume_unlock(volume, &none, &err));
+    apfs_volume_free(volume);
+
+    /* One that is not encrypted needs no unlocking. */
+    GOOD(apfs_volume_open(container, 0, &volume, &err));
+    GOOD(apfs_volume_get_protection(volume, &protection, &err));
+    CHECK(protection.encryption == APFS_ENCRYPTION_NONE && protection.records == 0);
+    FAILS(APFS_STATUS_MISUSE, "not encrypted", apfs_volume_unlock(volume, &password, &err));
+    apfs_volume_free(volume);
+
+    apfs_options options = apfs_options_default();
+    options.secret_count = 2;
+    FAILS(APFS_STATUS_MISUSE, "secrets", apfs_disk_open(path, &options, &disk, &err));
+    apfs_secret both[2] = {password, raw};
+    options.secrets = both;
+    GOOD(apfs_disk_open(path, &options, &disk, &err));
+    apfs_disk_free(disk);
+    CHECK(apfs_error_lock_reason(NULL) == APFS_LOCK_REASON_NONE);
+    CHECK(strcmp(apfs_lock_reason_text(APFS_LOCK_REASON_WRONG_SECRET), "wrong-secret") == 0);
+    CHECK(strcmp(apfs_lock_reason_text(1234), "unknown") == 0);
 }
 
 static void container_and_volumes(const apfs_container *container) {
@@ -481,7 +575,7 @@ static void sources(const char *path) {
 }
 
 int main(int argc, char **argv) {
-    CHECK(argc == 6);
+    CHECK(argc == 7);
     versions(argv[5]);
     statuses();
     nulls(argv[1]);
@@ -493,6 +587,8 @@ int main(int argc, char **argv) {
     partitions(disk);
     GOOD(apfs_container_open(disk, 0, NULL, &container, &err));
     container_and_volumes(container);
+    locks(argv[1], container);
+    layers(argv[1], argv[6]);
     apfs_container_free(container);
     const apfs_view *view = open_live(disk, NULL, &volume);
     apfs_disk_free(disk);

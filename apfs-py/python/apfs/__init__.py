@@ -13,7 +13,7 @@ image is read. What goes wrong is an `ApfsError` and, where one fits, the built-
 import warnings
 
 from ._apfs import DEBUG_BUILD, Extent, Partition, Snapshot, Stat
-from ._disk import Container, Disk, Volumes, open
+from ._disk import Container, Disk, Layer, Volumes, open
 from ._errors import (
     ApfsError,
     CorruptError,
@@ -31,6 +31,7 @@ from ._errors import (
 )
 from ._file import RawFile
 from ._path import Path, Xattrs
+from ._protection import LockReason, Protection, Rolling, UnlockRecord
 from ._volume import View, Volume
 
 __all__ = [
@@ -40,7 +41,9 @@ __all__ = [
     "Disk",
     "Extent",
     "IsADirectoryError",
+    "Layer",
     "LimitError",
+    "LockReason",
     "LockedError",
     "MisuseError",
     "NoSuchVolumeError",
@@ -49,11 +52,14 @@ __all__ = [
     "NotFoundError",
     "Partition",
     "Path",
+    "Protection",
     "RawFile",
     "ReadError",
+    "Rolling",
     "Snapshot",
     "Stat",
     "TooManyLinksError",
+    "UnlockRecord",
     "UnsupportedError",
     "View",
     "Volume",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from os import PathLike
-from typing import Final, final
+from typing import Final, TypeAlias, final
 from uuid import UUID
 
 from typing_extensions import Buffer
@@ -23,10 +23,18 @@ __all__ = [
     "Stat",
     "ViewHandle",
     "VolumeHandle",
+    "formats",
+    "lock_reasons",
 ]
 
 DEBUG_BUILD: Final[bool]
 """True if this was built without optimisation."""
+
+def formats() -> list[str]:
+    """Words for the formats of disk images."""
+
+def lock_reasons() -> list[str]:
+    """Words for why something is locked."""
 
 @final
 class Stat:
@@ -196,7 +204,7 @@ class Partition:
 
     @property
     def index(self) -> int:
-        """Its number among the used ones, from 0."""
+        """Its number among the used ones, from 0; logical partitions after the others."""
     @property
     def start(self) -> int:
         """First byte on the disk."""
@@ -221,12 +229,17 @@ class DiskHandle:
     def __new__(
         cls,
         source: str | PathLike[str] | Buffer | BinaryFile,
+        open_as: str | None,
+        passwords: list[str | bytes],
+        keys: list[bytes | str],
         checksums: str,
         checkpoint: int | None,
         force: bool,
         cache_bytes: int | None,
         partition: int | None,
     ) -> DiskHandle: ...
+    @property
+    def layers(self) -> list[tuple[str, str, int]]: ...
     @property
     def scheme(self) -> str: ...
     @property
@@ -259,6 +272,8 @@ class ContainerHandle:
     def checkpoints(self) -> list[int]: ...
     def volumes(self) -> tuple[list[VolumeHandle], list[ApfsError]]: ...
 
+_Record: TypeAlias = tuple[UUID, str, bool, int | None, bool]
+
 @final
 class VolumeHandle:
     @property
@@ -273,6 +288,12 @@ class VolumeHandle:
     def group(self) -> UUID | None: ...
     @property
     def is_encrypted(self) -> bool: ...
+    @property
+    def is_locked(self) -> bool: ...
+    def unlock(self, password: str | bytes | None, key: bytes | str | None) -> _Record | None: ...
+    def protection(
+        self,
+    ) -> tuple[str, str | None, list[_Record], tuple[bool, bool], tuple[int | None, int] | None]: ...
     @property
     def is_sealed(self) -> bool: ...
     @property

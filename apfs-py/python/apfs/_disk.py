@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, overload
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ._apfs import DiskHandle
 from ._errors import ApfsError, CorruptError, MisuseError, build
+from ._recipe import remember
 from ._volume import Volume
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ._apfs import ContainerHandle, Partition
 
 Checksums = Literal["require", "report", "ignore"]
+Format = Literal["raw", "udif", "cdsaencr", "encrcdsa", "sparseimage", "sparsebundle", "asif", "split", "ewf"]
 
 
 class BinaryFile(Protocol):
@@ -30,8 +32,9 @@ class BinaryFile(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """How a disk was opened."""
+    """How a disk was opened. No passwords or keys: what knows these is the compiled part alone."""
 
+    open_as: str | None
     checksums: str
     force: bool
     cache_bytes: int | None
@@ -40,14 +43,22 @@ class Options:
 def open(
     source: str | os.PathLike[str] | Buffer | BinaryFile,
     *,
+    password: str | bytes | None = None,
+    key: bytes | str | None = None,
+    passwords: Iterable[str | bytes] = (),
+    open_as: Format | str | None = None,
     checksums: Checksums | str = "require",
     checkpoint: int | None = None,
     force: bool = False,
     cache_bytes: int | None = None,
     partition: int | None = None,
 ) -> Disk:
-    """Opens a disk image, device node, buffer or seekable binary file object.
+    """Opens a disk image, device node, sparse bundle, buffer or seekable binary file object.
 
+    password, key, passwords: for encrypted disk images and volumes; each is tried on each. A recovery key is a
+        password, with its dashes. A ``key`` is a raw key, as bytes or in hexadecimal. None of them is kept in Python,
+        shown, or pickled.
+    open_as: format of the image, whatever it looks like; ``raw`` takes nothing off.
     checksums: ``require`` refuses what does not match, ``report`` adds it to `Disk.findings`, ``ignore`` does not look.
     checkpoint: open this transaction instead of the newest.
     force: go on in spite of features that are not known; answers may be wrong.
@@ -56,9 +67,28 @@ def open(
 
     Files are read fastest from a path: without the interpreter lock and from many threads at a time.
     """
-    handle = DiskHandle(source, checksums, checkpoint, force, cache_bytes, partition)
+    if isinstance(passwords, (str, bytes)):
+        raise TypeError("passwords takes several; one is given as password")
+    words = [*([] if password is None else [password]), *passwords]
+    keys = [] if key is None else [key]
+    handle = DiskHandle(source, open_as, words, keys, checksums, checkpoint, force, cache_bytes, partition)
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    return Disk(handle, path, Options(checksums, force, cache_bytes))
+    disk = Disk(handle, path, Options(open_as, checksums, force, cache_bytes))
+    if words or keys:
+        remember(disk)
+    return disk
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A disk image around a disk."""
+
+    format: str
+    """Its format by its word, as for ``open_as``."""
+    name: str
+    """Its format by a name for people."""
+    size: int
+    """Bytes of the disk in it."""
 
 
 class Disk:
@@ -77,12 +107,17 @@ class Disk:
 
     @property
     def size(self) -> int:
-        """Length in bytes."""
+        """Length in bytes, without the disk images around it."""
         return self._handle.size
 
     @property
+    def layers(self) -> list[Layer]:
+        """The disk images around it, outermost first."""
+        return [Layer(*layer) for layer in self._handle.layers]
+
+    @property
     def scheme(self) -> str:
-        """How its partitions are described: ``gpt``, or ``none``."""
+        """How its partitions are described: ``none``, ``gpt``, ``apm`` or ``mbr``."""
         return self._handle.scheme
 
     @property

@@ -6,6 +6,8 @@ import builtins
 import errno
 from typing import ClassVar
 
+from ._protection import LockReason
+
 
 class ApfsError(Exception):
     """Anything that goes wrong in this package."""
@@ -74,9 +76,15 @@ class ReadError(ApfsError, OSError):
 
 
 class LockedError(ApfsError, PermissionError):
-    """A key is needed."""
+    """Something is encrypted and could not be unlocked; the reason says what would help."""
 
     code: ClassVar[int] = errno.EACCES
+    what: str = ""
+    """What is encrypted, by name."""
+    reason: LockReason | None = None
+    """Why it is still locked."""
+    percent: int | None = None
+    """How far a change of encryption is, for `LockReason.CONVERTING`."""
 
 
 class NotFoundError(ApfsError, FileNotFoundError):
@@ -123,6 +131,8 @@ def build(class_name: str, message: str, path: str | None, details: dict[str, ob
     else:
         error = cls(message if path is None else f"{path}: {message}")
     error.path = path
+    if isinstance(error, LockedError):
+        details = {**details, "reason": LockReason(str(details["reason"]))}
     for name, value in details.items():
         setattr(error, name, value)
     return error

@@ -1,4 +1,7 @@
-"""How to find a volume again in another process: what pickle stores instead of the data."""
+"""How to find a volume again in another process: what pickle stores instead of the data.
+
+Never passwords or keys: a disk that needs them has to be open in the process that unpickles.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from ._errors import build
+from ._errors import ApfsError, LockedError, build
 
 if TYPE_CHECKING:
-    from ._disk import Disk
+    from ._disk import Container, Disk
     from ._volume import View, Volume
 
 
@@ -21,6 +24,7 @@ class Recipe:
     """Source, options and checkpoint of an open container."""
 
     source: str
+    open_as: str | None
     checksums: str
     force: bool
     cache_bytes: int | None
@@ -29,14 +33,14 @@ class Recipe:
     checkpoint: int
 
     @staticmethod
-    def of(volume: Volume) -> Recipe:
-        """The recipe of a volume's container. `TypeError` if it was not opened from a path."""
-        container = volume.container
+    def of(container: Container) -> Recipe:
+        """The recipe of a container. `TypeError` if it was not opened from a path."""
         disk = container.disk
         if disk.source is None:
             raise TypeError("only what was opened from a path can be pickled")
         return Recipe(
             source=os.path.abspath(disk.source),
+            open_as=disk._options.open_as,
             checksums=disk._options.checksums,
             force=disk._options.force,
             cache_bytes=disk._options.cache_bytes,
@@ -51,20 +55,32 @@ _disks: WeakValueDictionary[Recipe, Disk] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
+def remember(disk: Disk) -> None:
+    """Lets what is unpickled from now on find a disk that was opened, or unlocked, with a password or key."""
+    if disk.source is not None:
+        with _lock:
+            for container in disk._containers:
+                _disks[Recipe.of(container)] = disk
+
+
 def _open_disk(recipe: Recipe) -> Disk:
     from ._disk import open as open_disk
 
     with _lock:
         disk = _disks.get(recipe)
         if disk is None or disk.closed:
-            disk = open_disk(
-                recipe.source,
-                checksums=recipe.checksums,
-                checkpoint=recipe.checkpoint,
-                force=recipe.force,
-                cache_bytes=recipe.cache_bytes,
-                partition=recipe.partition,
-            )
+            try:
+                disk = open_disk(
+                    recipe.source,
+                    open_as=recipe.open_as,
+                    checksums=recipe.checksums,
+                    checkpoint=recipe.checkpoint,
+                    force=recipe.force,
+                    cache_bytes=recipe.cache_bytes,
+                    partition=recipe.partition,
+                )
+            except LockedError as error:
+                raise _explained(error) from None
             _disks[recipe] = disk
         return disk
 
@@ -80,4 +96,13 @@ def open_volume(recipe: Recipe, index: int, uuid: UUID) -> Volume:
 
 def open_view(volume: Volume, xid: int | None) -> View:
     """A state of a volume."""
-    return volume.at(xid)
+    try:
+        return volume.at(xid)
+    except LockedError as error:
+        raise _explained(error) from None
+
+
+def _explained(error: LockedError) -> ApfsError:
+    text = f"{error.strerror}; pickles hold no passwords and keys: open the disk with them in this process first"
+    details = {"what": error.what, "reason": error.reason, "percent": error.percent}
+    return build("LockedError", text, error.path, details)

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from ._errors import build
 from ._path import OnError, Path
-from ._recipe import Recipe, open_view, open_volume
+from ._protection import Protection, UnlockRecord, protection_of
+from ._recipe import Recipe, open_view, open_volume, remember
 
 if TYPE_CHECKING:
     from ._apfs import Snapshot, Stat, ViewHandle, VolumeHandle
@@ -58,8 +59,28 @@ class Volume:
 
     @property
     def is_locked(self) -> bool:
-        """True if its files can't be read without a key."""
-        return self._handle.is_encrypted
+        """True if it is encrypted and not unlocked so far.
+
+        Passwords and keys that were given to `open` are tried when a view is first asked for, since that takes time.
+        """
+        return self._handle.is_locked
+
+    def unlock(self, *, password: str | bytes | None = None, key: bytes | str | None = None) -> UnlockRecord | None:
+        """Opens it with a password or a raw key. Returns the record that a password opened.
+
+        `LockedError` with the reason if it does not fit, or nothing would. From then on
+        every `Volume` of the same open disk that stands for it can be read.
+        """
+        if password is not None and key is not None:
+            raise TypeError("unlock takes a password or a key, not both")
+        record = self._handle.unlock(password, key)
+        remember(self._container.disk)
+        return None if record is None else UnlockRecord(*record)
+
+    @property
+    def protection(self) -> Protection:
+        """How it is encrypted and what would open it; no password is needed for that."""
+        return protection_of(self._handle)
 
     @property
     def is_encrypted(self) -> bool:
@@ -90,7 +111,7 @@ class Volume:
 
     @property
     def view(self) -> View:
-        """The live state. `LockedError` if it is encrypted."""
+        """The live state. `LockedError` if it is locked."""
         if self._live is None:
             self._live = View(self, None)
         return self._live
@@ -127,7 +148,7 @@ class Volume:
         return f"<apfs.Volume {self.index} {self.name!r} role={self.role}{' locked' if self.is_locked else ''}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return open_volume, (Recipe.of(self), self.index, self.uuid)
+        return open_volume, (Recipe.of(self._container), self.index, self.uuid)
 
 
 class View:

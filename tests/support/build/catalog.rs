@@ -7,13 +7,14 @@ use sha2::{Digest, Sha256};
 use super::bytes::pack;
 use super::content::{Content, Inode, S_IFDIR, S_IFLNK, S_IFREG, Xattr};
 use super::disk::Disk;
+use super::encryption::Encryption;
 use super::namehash::{Forms, Keys};
 use super::node::Record;
 use super::records::{
-    APFS_TYPE_DIR_STATS, APFS_TYPE_DSTREAM_ID, APFS_TYPE_FILE_EXTENT, APFS_TYPE_FILE_INFO, APFS_TYPE_INODE,
-    APFS_TYPE_SIBLING_LINK, APFS_TYPE_SIBLING_MAP, APFS_TYPE_XATTR, InodeVal, Key, XATTR_DATA_EMBEDDED,
-    XATTR_DATA_STREAM, XField, dir_rec, dir_stats, dstream, file_extent, file_info, sibling_link, terminated,
-    xattr,
+    APFS_TYPE_CRYPTO_STATE, APFS_TYPE_DIR_STATS, APFS_TYPE_DSTREAM_ID, APFS_TYPE_FILE_EXTENT,
+    APFS_TYPE_FILE_INFO, APFS_TYPE_INODE, APFS_TYPE_SIBLING_LINK, APFS_TYPE_SIBLING_MAP, APFS_TYPE_XATTR,
+    InodeVal, Key, XATTR_DATA_EMBEDDED, XATTR_DATA_STREAM, XField, dir_rec, dir_stats, dstream, file_extent,
+    file_info, sibling_link, terminated, xattr,
 };
 use super::stream::Stream;
 
@@ -26,6 +27,10 @@ const INODE_HAS_RSRC_FORK: u64 = 0x4000;
 const INODE_NO_RSRC_FORK: u64 = 0x8000;
 const INODE_HAS_UNCOMPRESSED_SIZE: u64 = 0x4_0000;
 
+/// Key state that stands for the one key of a volume.
+const CRYPTO_SW_ID: u64 = 4;
+/// Extent flag: `crypto_id` is a tweak.
+const FEXT_CRYPTO_ID_IS_TWEAK: u8 = 1;
 /// Info type of `FILE_INFO` keys that carry a data hash.
 const APFS_FILE_INFO_DATA_HASH: u64 = 1;
 
@@ -36,6 +41,8 @@ pub struct Style {
     pub forms: Forms,
     /// Extents go to the fext tree, and file data is hashed.
     pub sealed: bool,
+    /// Extents that do not say it themselves get the tweaks of this.
+    pub encryption: Option<Encryption>,
 }
 
 /// Numbers of inodes by kind, as the volume superblock counts them.
@@ -92,8 +99,16 @@ pub fn records(content: &Content, style: &Style, disk: &Disk) -> Vec<(Key, Vec<u
         for extent in &stream.extents {
             let key = Key::numbered(*id, APFS_TYPE_FILE_EXTENT, extent.logical * block_size);
             let length = extent.count * block_size;
-            records.insert(key, file_extent(length, extent.flags, extent.block, extent.crypto_id));
+            let (mut flags, mut crypto_id) = (extent.flags, extent.crypto_id);
+            if let (Some(encryption), false, 0) = (&style.encryption, extent.block == 0, crypto_id) {
+                flags |= FEXT_CRYPTO_ID_IS_TWEAK;
+                crypto_id = encryption.tweak_of(extent.block);
+            }
+            records.insert(key, file_extent(length, flags, extent.block, crypto_id));
         }
+    }
+    if style.encryption.is_some() {
+        records.insert(Key::plain(CRYPTO_SW_ID, APFS_TYPE_CRYPTO_STATE), pack![1_u32, 0_u64, 0_u64, 0_u32]);
     }
     records.extend(content.extra_records.clone());
     records.retain(|key, _| !content.left_out.contains(key));

@@ -11,6 +11,8 @@ use super::object::{
 const CHECKPOINT_MAP_LAST: u32 = 1;
 /// The macOS 10.13 format.
 const NX_INCOMPAT_VERSION2: u64 = 2;
+/// `nx_flags` of a container with software encryption.
+const NX_CRYPTO_SW: u64 = 4;
 /// Object id of every container superblock.
 pub const OID_NX_SUPERBLOCK: u64 = 1;
 
@@ -48,6 +50,8 @@ pub struct Container {
     pub desc: Area,
     pub data: Area,
     pub extra_incompatible_features: u64,
+    /// Block of the keybag.
+    pub nx_keylocker: Option<u64>,
 }
 
 /// Where the next checkpoint goes in both rings.
@@ -131,6 +135,10 @@ impl Container {
         put(&mut block, 0x0b4, self.nx_max_file_systems.to_le_bytes());
         for (n, oid) in self.nx_fs_oid.iter().take(volumes).enumerate() {
             put(&mut block, 0x0b8 + n * 8, oid.to_le_bytes());
+        }
+        if let Some(keybag) = self.nx_keylocker {
+            put(&mut block, 0x4f0, NX_CRYPTO_SW.to_le_bytes());
+            put(&mut block, 0x510, pack![keybag, 1_u64]);
         }
         put(&mut block, 0x520, (self.min_block_count << 32 | 4 << 16 | 1).to_le_bytes());
         let o_type = OBJ_EPHEMERAL | OBJECT_TYPE_NX_SUPERBLOCK;

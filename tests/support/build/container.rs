@@ -1,15 +1,16 @@
 //! The image builder: volumes, transactions and checkpoints put together into a container.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::area::Area;
 use super::checkpoint::{Container, Position, reaper};
 use super::disk::{Disk, Role};
 use super::image::{Checkpoint, Image, VolumeMap};
+use super::keybag::{Member, container_keybag, volume_keybag};
 use super::live::Volume;
 use super::omap::{Mapping, OMAP_MANUALLY_MANAGED, Omap};
 use super::spaceman::{Spaceman, State};
-use super::volume::{Segment, VolumeBuilder};
+use super::volume::{Segment, VolumeBuilder, VolumeOptions};
 
 /// A container to build.
 #[derive(Debug)]
@@ -143,10 +144,13 @@ impl ImageBuilder {
         disk.alloc(1);
         let (desc, data) = self.areas(&mut disk);
         let (nx_spaceman_oid, nx_reaper_oid) = (disk.alloc_oid(), disk.alloc_oid());
-        let fixed: BTreeSet<u64> =
+        let mut fixed: BTreeSet<u64> =
             [desc.all_blocks(), data.all_blocks(), vec![0]].concat().into_iter().collect();
 
         let (count, mut pending) = transactions(self.volumes, self.checkpoints);
+        let options: Vec<_> = pending.iter().map(|(options, _)| options.clone()).collect();
+        let keybags = write_keybags(self.nx_uuid, &options, &mut disk);
+        fixed.extend(&keybags);
         let mut volumes: Vec<Volume> = Vec::new();
         for (index, (options, _)) in pending.iter().enumerate() {
             volumes.push(Volume::new(index, options.clone(), &mut disk));
@@ -179,6 +183,7 @@ impl ImageBuilder {
             desc,
             data,
             extra_incompatible_features: self.extra_incompatible_features,
+            nx_keylocker: keybags.first().copied(),
         };
         let checkpoints = write_checkpoints(&container, &spaceman, &planned, self.ring_start, &mut disk);
         let zero = &checkpoints[checkpoints.len() - 1 - self.block_zero];
@@ -186,8 +191,11 @@ impl ImageBuilder {
         let copy = disk.blocks(zero.superblock, 1).to_vec();
         disk.xid = zero.xid;
         disk.write(0, &copy, Role::BlockZero, super::checkpoint::OID_NX_SUPERBLOCK);
+        let mut encrypted = encrypt(&options, &volumes, &mut disk);
+        encrypted.extend(keybags);
         Image {
             block_size: self.block_size,
+            encrypted,
             bytes: disk.bytes,
             places: disk.places,
             checkpoints,
@@ -204,7 +212,57 @@ impl ImageBuilder {
     }
 }
 
-type Pending = Vec<(super::volume::VolumeOptions, VecDeque<Segment>)>;
+/// Writes the keybags of all encrypted volumes; gives their blocks, the container's first.
+fn write_keybags(nx_uuid: [u8; 16], volumes: &[VolumeOptions], disk: &mut Disk) -> Vec<u64> {
+    let encrypted = volumes.iter().zip(0..).filter_map(|(options, index)| {
+        options.encryption.as_ref().map(|encryption| (options.uuid(index), encryption))
+    });
+    let encrypted: Vec<_> = encrypted.collect();
+    if encrypted.is_empty() {
+        return Vec::new();
+    }
+    let first = disk.alloc(1 + encrypted.len() as u64);
+    let members: Vec<_> = encrypted
+        .into_iter()
+        .zip(first + 1..)
+        .map(|((uuid, encryption), keybag)| Member { uuid, encryption, keybag })
+        .collect();
+    let (xid, block_size) = (disk.xid, disk.block_size);
+    disk.write(first, &container_keybag(nx_uuid, first, xid, &members, block_size), Role::Keybag, 0);
+    for member in &members {
+        disk.write(member.keybag, &volume_keybag(member, xid, block_size), Role::Keybag, 0);
+    }
+    (first..).take(members.len() + 1).collect()
+}
+
+/// Encrypts what encrypted volumes have written; gives the blocks.
+fn encrypt(options: &[VolumeOptions], volumes: &[Volume], disk: &mut Disk) -> BTreeSet<u64> {
+    // Extents that say their tweak themselves.
+    let extents = volumes.iter().flat_map(|volume| volume.content.streams.values()).flat_map(|s| &s.extents);
+    let stated: BTreeMap<u64, u64> = extents
+        .filter(|extent| extent.crypto_id != 0)
+        .flat_map(|extent| (extent.block..).zip(extent.crypto_id..).take(extent.count as usize))
+        .collect();
+    let mut blocks = BTreeSet::new();
+    for place in &disk.places {
+        let options = place.volume.and_then(|index| options[index].encryption.as_ref());
+        let Some(encryption) = options else { continue };
+        for block in place.block..place.block + place.count {
+            let tweak = match place.role {
+                Role::FsNode | Role::SnapMetaExt => block,
+                Role::Data => stated.get(&block).copied().unwrap_or_else(|| encryption.tweak_of(block)),
+                _ => continue,
+            };
+            let start = block as usize * disk.block_size;
+            let bytes = &mut disk.bytes[start..start + disk.block_size];
+            encryption.encrypt(tweak, disk.block_size, bytes);
+            blocks.insert(block);
+        }
+    }
+    blocks
+}
+
+type Pending = Vec<(VolumeOptions, VecDeque<Segment>)>;
 
 /// The transactions of each volume and how many there are.
 fn transactions(volumes: Vec<VolumeBuilder>, checkpoints: usize) -> (usize, Pending) {

@@ -34,6 +34,8 @@ pub enum Role {
     SnapMetaExt,
     IntegrityMeta,
     FextNode,
+    /// Keybag of the container or of a volume.
+    Keybag,
     /// Content of a data stream; `oid` is the stream's id.
     Data,
 }

@@ -55,6 +55,8 @@ pub struct Image {
     /// Oldest first.
     pub checkpoints: Vec<Checkpoint>,
     pub volumes: Vec<VolumeMap>,
+    /// Blocks that are encrypted.
+    pub encrypted: BTreeSet<u64>,
 }
 
 impl Image {

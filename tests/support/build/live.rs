@@ -199,6 +199,11 @@ impl Volume {
     }
 
     fn style(&self) -> Style {
-        Style { keys: self.options.keys, forms: self.options.forms.clone(), sealed: self.sealed() }
+        Style {
+            keys: self.options.keys,
+            forms: self.options.forms.clone(),
+            sealed: self.sealed(),
+            encryption: self.options.encryption.clone(),
+        }
     }
 }

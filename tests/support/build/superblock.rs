@@ -84,18 +84,12 @@ impl Superblock<'_> {
         put(&mut block, 0x068, 6_u32.to_le_bytes());
         put(&mut block, 0x070, 1_u16.to_le_bytes());
         put(&mut block, 0x020, b"APSB");
-        put(&mut block, 0x0f0, self.uuid());
+        put(&mut block, 0x0f0, options.uuid(self.apfs_fs_index));
         put(&mut block, 0x2c0, options.name.as_bytes());
         put(&mut block, 0x3f0, options.apfs_volume_group_id);
         modified_by(&mut block[0x110..0x140], "newfs_apfs (1)", EPOCH, 1);
         modified_by(&mut block[0x140..0x170], "apfs_kext (1)", self.time, self.xid);
         block
-    }
-
-    fn uuid(&self) -> [u8; 16] {
-        let mut uuid = *b"test volume ....";
-        put(&mut uuid, 12, self.apfs_fs_index.to_be_bytes());
-        self.options.apfs_vol_uuid.unwrap_or(uuid)
     }
 
     fn features(&self) -> u64 {

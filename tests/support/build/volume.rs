@@ -2,8 +2,10 @@
 
 use core::fmt;
 
+use super::bytes::put;
 use super::content::{Content, Inode, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFSOCK, SF_FIRMLINK, now};
 use super::disk::Disk;
+use super::encryption::Encryption;
 use super::fstree::Protection;
 use super::namehash::{Forms, Keys};
 use super::records::Key;
@@ -32,6 +34,7 @@ pub struct VolumeOptions {
     pub apfs_volume_group_id: [u8; 16],
     pub apfs_vol_uuid: Option<[u8; 16]>,
     pub protection: Protection,
+    pub encryption: Option<Encryption>,
     /// Comparable forms of names that are not ASCII.
     pub forms: Forms,
     /// Bits set beside those that follow from the other options.
@@ -42,6 +45,15 @@ pub struct VolumeOptions {
     pub first_obj_id: u64,
     /// `im_flags` and `im_broken_xid` of a sealed volume.
     pub broken_seal: Option<u64>,
+}
+
+impl VolumeOptions {
+    /// `apfs_vol_uuid` of the volume with an index.
+    pub fn uuid(&self, index: u32) -> [u8; 16] {
+        let mut uuid = *b"test volume ....";
+        put(&mut uuid, 12, index.to_be_bytes());
+        self.apfs_vol_uuid.unwrap_or(uuid)
+    }
 }
 
 /// A volume to build. Paths are absolute; parents must exist.
@@ -61,6 +73,7 @@ impl VolumeBuilder {
             apfs_volume_group_id: [0; 16],
             apfs_vol_uuid: None,
             protection: Protection::None,
+            encryption: None,
             forms: Forms::new(),
             extra_features: 0,
             extra_incompatible_features: 0,
@@ -115,6 +128,11 @@ impl VolumeBuilder {
     /// Claims one-key encryption; the bytes stay plain and there is no keybag.
     pub fn encrypted_flag(self) -> Self {
         self.option(|options| options.protection = Protection::EncryptedFlag)
+    }
+
+    /// Encrypts metadata and file data with one key, and adds keybags.
+    pub fn encrypted(self, encryption: Encryption) -> Self {
+        self.encrypted_flag().option(|options| options.encryption = Some(encryption))
     }
 
     /// How a name that is not ASCII compares: decomposed, and folded unless the volume is case-sensitive.

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use crate::exit::{Failure, Outcome};
 use crate::flags;
+use crate::layer_row::LayerRow;
+use crate::protection_row::ProtectionRow;
 use crate::row::lossy;
 use crate::session::Session;
 use crate::snapshot_row::SnapshotRow;
@@ -17,7 +19,10 @@ use crate::snapshot_row::SnapshotRow;
 pub(super) struct Image {
     schema: &'static str,
     pub(super) image: String,
+    /// Bytes of the disk, without the disk images around it.
     pub(super) size: u64,
+    /// Disk images around the disk, outermost first.
+    pub(super) layers: Vec<LayerRow>,
     pub(super) scheme: &'static str,
     pub(super) table_from_backup: bool,
     pub(super) partitions: Vec<Partition>,
@@ -91,6 +96,9 @@ pub(super) struct Volume {
     pub(super) role: String,
     pub(super) group: Option<String>,
     pub(super) encrypted: bool,
+    /// How it is encrypted, and what would open it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) protection: Option<ProtectionRow>,
     pub(super) sealed: bool,
     pub(super) names: &'static str,
     pub(super) features: Vec<String>,
@@ -175,6 +183,8 @@ impl Image {
             schema: "apfs.info/1",
             image: image.to_owned(),
             size: session.disk.device().len(),
+            // Last, so that what was expanded for all this is counted.
+            layers: session.disk.layers().iter().map(LayerRow::new).collect(),
             scheme: session.disk.scheme().word(),
             table_from_backup: session.disk.table_from_backup(),
             partitions,
@@ -277,6 +287,11 @@ impl Volume {
                 (Vec::new(), Some(error.to_string()))
             }
         };
+        let protection = volume.protection().map(|protection| ProtectionRow::new(&protection));
+        let protection = protection.unwrap_or_else(|error| {
+            outcome.problem(format!("volume {name}: {error}"));
+            None
+        });
         let pending = |xid: u64| {
             let snapshot = snapshots.iter().find(|snapshot| snapshot.xid.0 == xid);
             let snapshot = snapshot.map(|snapshot| lossy(snapshot.name.as_bytes()).into_owned());
@@ -289,6 +304,7 @@ impl Volume {
             role: volume.role().to_string(),
             group: volume.group().map(|group: Uuid| group.to_string()),
             encrypted: superblock.is_encrypted(),
+            protection,
             sealed: superblock.is_sealed(),
             names: match superblock.name_rule() {
                 NameRule::CaseInsensitive => "case-insensitive",

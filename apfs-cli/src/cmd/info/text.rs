@@ -7,7 +7,9 @@ use apfs_core::text::escape::Escaped;
 use indicatif::DecimalBytes;
 
 use super::model::{Container, Image, Partition, Pending, Volume, Writer};
+use crate::layer_row::{EncryptionRow, LayerRow, UdifRow};
 use crate::out::Out;
+use crate::protection_row::ProtectionRow;
 
 /// Prints everything.
 pub(super) fn show(image: &Image, out: &mut Out) -> io::Result<()> {
@@ -21,7 +23,48 @@ pub(super) fn show(image: &Image, out: &mut Out) -> io::Result<()> {
     let path = Escaped(image.image.as_bytes());
     out.display(format_args!("{path}: {}, {scheme}{backup}", size(image.size)))?;
     out.line()?;
+    image.layers.iter().try_for_each(|layer| show_layer(layer, out))?;
     image.partitions.iter().try_for_each(|partition| show_partition(partition, out))
+}
+
+fn show_layer(layer: &LayerRow, out: &mut Out) -> io::Result<()> {
+    const INDENT: &str = "|   ";
+    out.line()?;
+    out.display(format_args!("In a {}, {} inside", layer.name, size(layer.size)))?;
+    out.line()?;
+    if let Some(encryption) = &layer.encryption {
+        show_encryption(encryption, out)?;
+    }
+    if let Some(bytes) = layer.band_size {
+        field(out, INDENT, "Bands of", size(bytes))?;
+    }
+    if let Some(udif) = &layer.udif {
+        let chunks: Vec<_> = udif.chunks.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        field(out, INDENT, "Chunks", chunks.join(", "))?;
+        let UdifRow { expanded_chunks, compressed_chunks, .. } = udif;
+        field(out, INDENT, "Expanded for this", format_args!("{expanded_chunks} of {compressed_chunks}"))?;
+        if udif.segments > 1 {
+            field(out, INDENT, "Segments", udif.segments)?;
+        }
+        field(out, INDENT, "Checksum of the data", &udif.data_checksum)?;
+        field(out, INDENT, "Checksum of all", &udif.master_checksum)?;
+        field(out, INDENT, "Code signature", yes(udif.signed))?;
+        for table in &udif.tables {
+            let name = Escaped(table.name.as_bytes());
+            let text = format!("{name}, {} at byte {}, {}", size(table.size), table.offset, table.checksum);
+            field(out, INDENT, "Table", text)?;
+        }
+    }
+    layer.findings.iter().try_for_each(|finding| field(out, INDENT, "Finding", finding))
+}
+
+/// How a disk image is encrypted.
+pub(super) fn show_encryption(encryption: &EncryptionRow, out: &mut Out) -> io::Result<()> {
+    const INDENT: &str = "|   ";
+    let cipher = format!("{}, blocks of {} bytes", encryption.cipher, encryption.block_size);
+    field(out, INDENT, "Encrypted", cipher)?;
+    field(out, INDENT, "UUID", &encryption.uuid)?;
+    encryption.methods.iter().try_for_each(|method| field(out, INDENT, "Opens with", method))
 }
 
 fn show_partition(partition: &Partition, out: &mut Out) -> io::Result<()> {
@@ -87,7 +130,10 @@ fn show_volume(volume: &Volume, out: &mut Out) -> io::Result<()> {
         field(out, INDENT, "Volume group", group)?;
     }
     field(out, INDENT, "Names", volume.names)?;
-    field(out, INDENT, "Encrypted", yes(volume.encrypted))?;
+    match &volume.protection {
+        Some(protection) => show_protection(protection, out)?,
+        None => field(out, INDENT, "Encrypted", yes(volume.encrypted))?,
+    }
     field(out, INDENT, "Sealed", yes(volume.sealed))?;
     field(out, INDENT, "Used", size(volume.used_bytes))?;
     if let Some(quota) = volume.quota_bytes {
@@ -126,6 +172,16 @@ fn show_volume(volume: &Volume, out: &mut Out) -> io::Result<()> {
         field(out, INDENT, "", format_args!("{xid} of {time}: {name}{reason}"))?;
     }
     Ok(())
+}
+
+fn show_protection(protection: &ProtectionRow, out: &mut Out) -> io::Result<()> {
+    const INDENT: &str = "|   ";
+    field(out, INDENT, "Encrypted", protection.words())?;
+    protection.records.iter().try_for_each(|record| field(out, INDENT, "Opens with", record.words()))?;
+    match &protection.hint {
+        Some(hint) => field(out, INDENT, "Password hint", Escaped(hint.as_bytes())),
+        None => Ok(()),
+    }
 }
 
 fn writers<'a>(out: &mut Out, label: &str, writers: impl IntoIterator<Item = &'a Writer>) -> io::Result<()> {

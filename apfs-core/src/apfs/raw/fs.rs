@@ -185,6 +185,8 @@ pub const OBJ_TYPE_SHIFT: u32 = 60;
 pub const OBJ_ID_MASK: u64 = 0x0FFF_FFFF_FFFF_FFFF;
 /// Length part of an extent's `len_and_flags`.
 pub const FILE_EXTENT_LEN_MASK: u64 = 0x00FF_FFFF_FFFF_FFFF;
+/// Extent flag: `crypto_id` is a tweak, not a key.
+pub const FEXT_CRYPTO_ID_IS_TWEAK: u64 = 1;
 /// Extent flag: allocated and never written (reads as zeros).
 pub const FEXT_PREALLOCATED: u64 = 2;
 /// Hash part of a hashed directory key.

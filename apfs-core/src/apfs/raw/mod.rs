@@ -1,12 +1,14 @@
 //! Floor 3: APFS structures as they lie on disk, with Apple's names. No logic.
 //!
-//! Everything is little-endian and unaligned. Offsets and meanings: sheets apfs-01 to apfs-05 and apfs-08.
+//! Everything is little-endian and unaligned. Offsets and meanings: sheets apfs-01 to apfs-08.
 
 pub mod btree;
 pub mod container;
 pub mod fs;
+pub mod keybag;
 pub mod object;
 pub mod omap;
+pub mod rolling;
 pub mod sealed;
 pub mod snapshot;
 pub mod volume;

@@ -58,6 +58,8 @@ pub const OBJECT_TYPE_BLOCKREFTREE: u32 = 0x0F;
 pub const OBJECT_TYPE_SNAPMETATREE: u32 = 0x10;
 /// Tree of the snapshots of an object map.
 pub const OBJECT_TYPE_OMAP_SNAPSHOT: u32 = 0x13;
+/// State of a change of encryption.
+pub const OBJECT_TYPE_ER_STATE: u32 = 0x18;
 /// More metadata of a snapshot.
 pub const OBJECT_TYPE_SNAP_META_EXT: u32 = 0x1D;
 /// Seal of a volume.

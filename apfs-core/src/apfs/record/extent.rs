@@ -2,7 +2,9 @@
 //! (sheets apfs-04, section 9, and apfs-08, section 4).
 
 use super::Flaw;
-use crate::apfs::raw::fs::{FEXT_PREALLOCATED, FILE_EXTENT_LEN_MASK, JFileExtentVal};
+use crate::apfs::raw::fs::{
+    FEXT_CRYPTO_ID_IS_TWEAK, FEXT_PREALLOCATED, FILE_EXTENT_LEN_MASK, JFileExtentVal,
+};
 use crate::apfs::raw::sealed::FextTreeVal;
 use crate::base::bytes::{pod, u64_at};
 use crate::base::damage::Damage;
@@ -77,6 +79,12 @@ impl FileExtent {
     #[must_use]
     pub fn is_unwritten(&self) -> bool {
         u64::from(self.flags) & FEXT_PREALLOCATED != 0
+    }
+
+    /// True if `crypto_id` is the number of its first block for the cipher, not the id of a key.
+    #[must_use]
+    pub fn has_tweak(&self) -> bool {
+        u64::from(self.flags) & FEXT_CRYPTO_ID_IS_TWEAK != 0
     }
 
     /// Offset behind the extent.

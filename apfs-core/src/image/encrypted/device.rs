@@ -173,6 +173,9 @@ impl Blocks {
             self.read_whole(keys, at, &mut block)?;
         } else {
             block.truncate(present.saturating_sub(present.checked_rem(16).unwrap_or(0)));
+            if block.is_empty() {
+                return Err(self.missing(at));
+            }
             self.device.read_exact_at(at, &mut block)?;
             self.decrypt(keys, at, &mut block)?;
         }

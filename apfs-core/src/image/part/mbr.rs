@@ -108,7 +108,7 @@ pub(super) fn read(device: &dyn ReadAt, whole: Content, limits: &Limits) -> Resu
     let sector = SECTOR_SIZES.into_iter().find(looks_right).unwrap_or(512);
     let mut table = Table::new(Scheme::Mbr);
     for (raw, place) in record.used() {
-        table.entries.push(entry(raw, 0, sector, place));
+        table.take(entry(raw, 0, sector, place), limits)?;
     }
     for (raw, _) in record.used().filter(|(raw, _)| is_extended(raw.kind)) {
         read_extended(
@@ -159,11 +159,12 @@ fn read_extended(
                 next = next.or(Some(start.saturating_add(bytes(raw.start, sector))));
                 continue;
             }
-            table.entries.push(entry(raw, at, sector, place));
+            table.take(entry(raw, at, sector, place), limits)?;
         }
-        let count = len64(table.entries.len().max(seen.len()));
-        if count > u64::from(limits.partitions) {
-            return Err(Error::limit("partition entries", u64::from(limits.partitions), count));
+        // Records without a partition take time, too.
+        let (limit, count) = (u64::from(limits.partitions), len64(seen.len()));
+        if count > limit {
+            return Err(Error::limit("extended boot records", limit, count));
         }
     }
     Ok(())

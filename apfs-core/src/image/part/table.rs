@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::gpt::Gpt;
 use super::{apm, gpt, mbr};
+use crate::base::bytes::len64;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::Uuid;
@@ -98,6 +99,16 @@ impl Table {
     /// A table of some kind without entries.
     pub(super) fn new(scheme: Scheme) -> Table {
         Table { scheme, from_backup: false, entries: Vec::new(), findings: Vec::new() }
+    }
+
+    /// Appends an entry, as long as there are not too many.
+    pub(super) fn take(&mut self, entry: Entry, limits: &Limits) -> Result<()> {
+        let (limit, count) = (u64::from(limits.partitions), len64(self.entries.len()).saturating_add(1));
+        if count > limit {
+            return Err(Error::limit("partition entries", limit, count));
+        }
+        self.entries.push(entry);
+        Ok(())
     }
 
     /// The table of a disk that as a whole looks like `whole`; `None` if it has none, or is rather a single volume.

@@ -1,0 +1,202 @@
+//! Opening an encrypted volume with a password, a recovery key or its key itself (sheet apfs-07, section 5).
+
+use alloc::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::key_blob::{Key, KeyBlob};
+use super::protection::{UnlockRecord, VolumeKeys};
+use super::volume::{Encryption, Volume};
+use crate::base::error::{Error, LockReason, Locked, Result};
+use crate::base::ids::{Oid, Uuid};
+use crate::base::secret::Secret;
+use crate::crypto::hash::sha256;
+use crate::crypto::xts::Xts;
+
+/// Encrypted objects that a key is tried on: one that decrypts proves it, even if another is damaged.
+const PROBES: usize = 16;
+
+/// What opened a volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unlocked {
+    /// The record that a password opened; `None` if the volume's key itself was given.
+    pub record: Option<UnlockRecord>,
+}
+
+/// Counts attempts, each of which costs a key derivation.
+struct Budget {
+    left: u32,
+    most: u32,
+}
+
+impl Budget {
+    fn spend(&mut self) -> Result<()> {
+        let most = u64::from(self.most);
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| Error::limit("attempts to unlock", most, most.saturating_add(1)))?;
+        Ok(())
+    }
+}
+
+impl Volume {
+    /// Opens the volume with one secret. From then on its [view](Volume::view), its snapshots and every other
+    /// [`Volume`] of the same container and slot can be read.
+    ///
+    /// # Errors
+    /// `Locked` with the reason if the secret does not fit or none would, `Corrupt` if a keybag is damaged, `Limit`
+    /// if a record asks for more rounds of key derivation than [`Limits::kdf_rounds`](crate::Limits::kdf_rounds),
+    /// `Misuse` if the volume is not encrypted.
+    pub fn unlock(&self, secret: &Secret) -> Result<Unlocked> {
+        if self.superblock().encryption() == Encryption::None {
+            return Err(Error::Misuse("a volume that is not encrypted needs no unlocking"));
+        }
+        let (key, unlocked) = self.open_with(core::slice::from_ref(secret))?;
+        self.container().keep_key(self.slot(), key);
+        Ok(unlocked)
+    }
+
+    /// The key of an encrypted volume: the one kept, or what the container's secrets open.
+    pub(crate) fn key(&self) -> Result<Arc<Xts>> {
+        let (container, slot) = (self.container(), self.slot());
+        if let Some(key) = container.key(slot) {
+            return Ok(key);
+        }
+        // Deriving keys takes seconds, so that what did not help once is not tried again.
+        if let Some(why) = container.refusal(slot) {
+            return Err(self.locked(why).into());
+        }
+        match self.open_with(container.secrets()) {
+            Ok((key, _)) => {
+                container.keep_key(slot, key.clone());
+                Ok(key)
+            }
+            Err(Error::Locked(locked)) => {
+                container.keep_refusal(slot, locked.why);
+                Err(Error::Locked(locked))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The error of this volume being locked.
+    pub(crate) fn locked(&self, why: LockReason) -> Locked {
+        Locked { what: alloc::format!("volume {}", self.name()), why }
+    }
+
+    /// Tries secrets one after the other.
+    fn open_with(&self, secrets: &[Secret]) -> Result<(Arc<Xts>, Unlocked)> {
+        if self.superblock().encryption() == Encryption::FileKeys {
+            return Err(self.locked(LockReason::PerFileKeys).into());
+        }
+        // The volume's key itself opens it whatever state the keybags are in.
+        let keys = VolumeKeys::read(self);
+        let most = self.container().limits().unlock_attempts;
+        let mut budget = Budget { left: most, most };
+        let mut too_costly = None;
+        for secret in secrets {
+            let found = match (secret, &keys) {
+                (Secret::Key(key), keys) => self.open_with_key(key, keys.as_ref().ok())?,
+                (Secret::Password(password), Ok(keys)) => {
+                    self.open_with_password(password, keys, &mut budget, &mut too_costly)?
+                }
+                (Secret::Password(_), Err(_)) => None,
+            };
+            if let Some(found) = found {
+                return Ok(found);
+            }
+        }
+        match (keys?.reason()?, too_costly) {
+            (_, Some(limit)) => Err(limit),
+            (LockReason::NeedsSecret, None) if !secrets.is_empty() => {
+                Err(self.locked(LockReason::WrongSecret).into())
+            }
+            (why, None) => Err(self.locked(why).into()),
+        }
+    }
+
+    fn open_with_key(&self, key: &[u8], keys: Option<&VolumeKeys>) -> Result<Option<(Arc<Xts>, Unlocked)>> {
+        // The second half of a converted key comes from the id of its blob; without one it may be the volume's.
+        let ids = keys.map_or(&[][..], |keys| &keys.volume_keys).iter().map(KeyBlob::uuid);
+        for id in ids.chain([self.uuid()]) {
+            let Some(key) = xts(key, id).map(Arc::new) else { return Ok(None) };
+            if self.is_proved_by(&key)? {
+                return Ok(Some((key, Unlocked { record: None })));
+            }
+        }
+        Ok(None)
+    }
+
+    fn open_with_password(
+        &self,
+        password: &[u8],
+        keys: &VolumeKeys,
+        budget: &mut Budget,
+        too_costly: &mut Option<Error>,
+    ) -> Result<Option<(Arc<Xts>, Unlocked)>> {
+        for (record, blob) in &keys.records {
+            let Some(blob) =
+                blob.as_ref().filter(|blob| !blob.is_hardware_bound() && blob.rounds().is_some())
+            else {
+                continue;
+            };
+            budget.spend()?;
+            let key_key = match blob.unwrap_with_password(password, self.container().limits()) {
+                Ok(Some(key_key)) => key_key,
+                Ok(None) => continue,
+                // Another record may ask for less.
+                Err(limit) => {
+                    *too_costly = Some(limit);
+                    continue;
+                }
+            };
+            if let Some(key) = self.volume_key(&key_key, keys)? {
+                return Ok(Some((key, Unlocked { record: Some(record.clone()) })));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The volume's key, unwrapped with the key that a password gave. One that decrypts nothing is not it: a wrong
+    /// password can pass for the right one.
+    fn volume_key(&self, key_key: &Key, keys: &VolumeKeys) -> Result<Option<Arc<Xts>>> {
+        for blob in keys.volume_keys.iter().filter(|blob| !blob.is_hardware_bound()) {
+            let unwrapped = blob.unwrap_with(key_key);
+            let Some(key) = unwrapped.and_then(|key| xts(&key, blob.uuid())).map(Arc::new) else { continue };
+            if self.is_proved_by(&key)? {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// True if a key decrypts an object of the volume to one with the right checksum: the root of its tree, or another
+    /// one if that is damaged or not encrypted.
+    fn is_proved_by(&self, key: &Xts) -> Result<bool> {
+        let (container, omap) = (self.container(), self.omap()?);
+        let root = omap.lookup(Oid(self.superblock().raw().apfs_root_tree_oid.get()), container.xid());
+        let mut failed = None;
+        for mapping in root.ok().flatten().into_iter().chain(omap.encrypted(PROBES)) {
+            match omap.decrypts(&mapping, key) {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(false), Err)
+    }
+}
+
+/// The ciphers of a volume key: 32 bytes are both keys, 16 are the first one of a converted volume.
+fn xts(key: &[u8], id: Uuid) -> Option<Xts> {
+    let (data, tweak) = key.split_first_chunk::<16>()?;
+    let mut second = Zeroizing::new([0; 16]);
+    if tweak.is_empty() {
+        second.copy_from_slice(sha256(&[data, &id.0]).first_chunk::<16>()?);
+    } else {
+        *second = *<&[u8; 16]>::try_from(tweak).ok()?;
+    }
+    Some(Xts::aes128(data, &second))
+}
