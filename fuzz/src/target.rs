@@ -16,12 +16,13 @@ use apfs_core::text::escape::Escaped;
 use apfs_core::text::name::NameRule;
 use apfs_core::{BlockSize, Disk, Limits, ReadAt};
 
+use crate::codec;
 use crate::patch::{Input, Patch, region_of};
 use crate::seed::{RegionKind, seeds};
 use crate::view::{self, Outcome};
 
 /// Name and function of every target.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, fn(&[u8])); 10] = [
     ("image", image),
     ("node", node),
     ("records", records),
@@ -30,6 +31,8 @@ pub const TARGETS: [(&str, fn(&[u8])); 8] = [
     ("apm", apm),
     ("mbr", mbr),
     ("probe", probe),
+    ("codec", codec::codec),
+    ("decmpfs", codec::decmpfs_file),
 ];
 
 /// Ceilings low enough that reaching one is quick.
