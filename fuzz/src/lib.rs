@@ -6,11 +6,13 @@
 //! | [`patch`] | an input: a short list of changes to a seed |
 //! | [`fix`] | repairs checksums behind the changes, so that they reach the code behind the checksum test |
 //! | [`mutate`] | changes of fields that a structure really has, with values that hurt |
+//! | [`codec`] | streams and compressed files, made by encoders and then changed |
 //! | [`target`] | one function per fuzz target: takes bytes, panics if a promise is broken |
 //! | [`wrapped`] | the targets of disk images |
 //! | [`view`] | the promises about a mounted volume |
 //! | [`meter`], [`rng`] | memory use, random numbers |
 
+pub mod codec;
 pub mod fix;
 pub mod meter;
 pub mod mutate;

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use apfs_tests::build::gpt::types;
 use apfs_tests::build::object::checksum_is_right;
 use apfs_tests::build::{Encryption, Gpt, Image, ImageBuilder, Role, Unlock, VolumeBuilder};
+use apfs_tests::compress::{decmpfs, sample};
 
 /// What a region of a seed is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,7 @@ pub fn seeds() -> &'static [Seed] {
                     .volume(small("Secret").snapshot("s").encrypted(native()))
                     .volume(small("Converted").encrypted(converted())),
             ),
+            container("compressed", ImageBuilder::new().max_records_per_node(4).volume(compressed())),
         ]
     })
 }
@@ -152,7 +154,7 @@ fn everything(name: &str) -> VolumeBuilder {
         .xattr("/z", "com.apple.FinderInfo", [7; 32])
         .stream_xattr("/a/x", "big", pattern(9000))
         .stream_xattr("/a/b/pieces", "com.apple.ResourceFork", pattern(5000))
-        .compressed_inline("/packed", decmpfs(3, 11))
+        .compressed_inline("/packed", stored_attribute(3, 11))
         .dir_stats("/a")
         .orphan_of("/gone");
     (0..24).fold(volume.rename("/z", "/a/b/c/z"), |volume, n| {
@@ -236,7 +238,20 @@ fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|n| (n * 7 + n / 251) as u8).collect()
 }
 
+/// Compressed files of every type, with and without a fork.
+fn compressed() -> VolumeBuilder {
+    let volume = VolumeBuilder::new("Packed").dir("/d");
+    decmpfs::KINDS.iter().fold(volume, |volume, kind| {
+        let len = if kind % 2 == 1 { 300 } else { 70_000 };
+        let path = format!("/d/type {kind}");
+        match decmpfs::packed(*kind, &sample::text(len, u64::from(*kind))) {
+            (attribute, Some(fork)) => volume.compressed_fork(&path, attribute, fork),
+            (attribute, None) => volume.compressed_inline(&path, attribute),
+        }
+    })
+}
+
 /// A decmpfs attribute of some type.
-fn decmpfs(kind: u32, size: u64) -> Vec<u8> {
+fn stored_attribute(kind: u32, size: u64) -> Vec<u8> {
     [b"fpmc".as_slice(), &kind.to_le_bytes(), &size.to_le_bytes(), &[0xFF; 12]].concat()
 }

@@ -18,6 +18,7 @@ use apfs_core::text::escape::Escaped;
 use apfs_core::text::name::NameRule;
 use apfs_core::{BlockSize, Disk, Limits, ReadAt, Secret};
 
+use crate::codec;
 use crate::patch::{Input, Patch, region_of};
 use crate::seed::{PASSWORD, RegionKind, seeds};
 use crate::view::{self, Outcome};
@@ -37,6 +38,8 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("encrypted", wrapped::encrypted),
     ("sparse", wrapped::sparse),
     ("asif", wrapped::asif),
+    ("codec", codec::codec),
+    ("decmpfs", codec::decmpfs_file),
 ];
 
 /// Ceilings low enough that reaching one is quick.

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use apfs_fuzz::codec;
 use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
 use apfs_fuzz::patch::Input;
@@ -136,6 +137,28 @@ fn smoke_of_disk_images() {
             ("sparse", wrapped::sparse),
             ("asif", wrapped::asif),
         ] {
+            check(&bytes, target, &format!("{name}, run {run} of seed {seed}: {bytes:02x?}"));
+        }
+    }
+}
+
+/// Changed streams of every codec and changed compressed files of every type; most changes are near the start.
+#[test]
+fn smoke_of_decompression() {
+    let seed = number("APFS_FUZZ_SEED", 0xA9F5);
+    println!("APFS_FUZZ_SEED={seed}");
+    let mut rng = Rng(seed);
+    for run in 0..3000 {
+        let mut bytes: Vec<u8> = (0..4).map(|_| rng.next() as u8).collect();
+        if !rng.one_in(4) {
+            bytes[0] &= 0x7F;
+        }
+        for _ in 0..rng.below(6) {
+            let at = if rng.one_in(2) { rng.below(120) } else { rng.below(20_000) } as u32;
+            bytes.extend(&at.to_le_bytes()[..3]);
+            bytes.push(rng.next() as u8);
+        }
+        for (name, target) in [("codec", codec::codec as fn(&[u8])), ("decmpfs", codec::decmpfs_file)] {
             check(&bytes, target, &format!("{name}, run {run} of seed {seed}: {bytes:02x?}"));
         }
     }

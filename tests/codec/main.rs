@@ -10,4 +10,6 @@
     reason = "a panic is a failed test"
 )]
 
+mod oracle;
+mod plain_tables;
 mod round_trip;

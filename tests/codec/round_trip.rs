@@ -4,7 +4,7 @@ use apfs_core::codec::{Fault, adc, bzip2, lzbitmap, lzfse, lzvn, xz, zlib};
 use apfs_tests::compress::{self, sample};
 
 type Encode = fn(&[u8]) -> Vec<u8>;
-type Decode = fn(&[u8], &mut [u8]) -> Result<(), Fault>;
+pub(crate) type Decode = fn(&[u8], &mut [u8]) -> Result<(), Fault>;
 
 /// Every codec with an encoder for it.
 const CODECS: [(&str, Encode, Decode); 7] = [
@@ -20,7 +20,7 @@ const CODECS: [(&str, Encode, Decode); 7] = [
 /// Lengths around what changes something: blocks, chunks, wide copies.
 const LENGTHS: [usize; 14] = [0, 1, 2, 7, 8, 9, 16, 63, 1000, 4095, 4096, 32_769, 65_536, 300_000];
 
-fn decoded(decode: Decode, src: &[u8], len: usize) -> Result<Vec<u8>, Fault> {
+pub(crate) fn decoded(decode: Decode, src: &[u8], len: usize) -> Result<Vec<u8>, Fault> {
     let mut dst = vec![0xAA; len];
     decode(src, &mut dst).map(|()| dst)
 }

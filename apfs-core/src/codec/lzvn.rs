@@ -142,3 +142,74 @@ fn broken_match(room: usize, len: usize) -> Fault {
 fn fault(why: &'static str) -> Fault {
     Fault::new("LZVN", why)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    const END: [u8; 8] = [6, 0, 0, 0, 0, 0, 0, 0];
+
+    fn decoded(ops: &[&[u8]], len: usize) -> Result<Vec<u8>, &'static str> {
+        let mut dst = alloc::vec![0xAA; len];
+        decode(&ops.concat(), &mut dst).map_err(|fault| fault.why)?;
+        Ok(dst)
+    }
+
+    /// The vector of the format's description: nineteen literals.
+    #[test]
+    fn published_vector() {
+        let text = b"My compressed file\n";
+        assert_eq!(decoded(&[&[0xE0, 0x03], text, &END], 19).unwrap(), text);
+    }
+
+    /// Every opcode by hand, after the twelve literals `abcdefghijkl`.
+    #[test]
+    fn every_opcode() {
+        let start: &[u8] = b"\xECabcdefghijkl";
+        let cases: [(&[u8], &[u8]); 13] = [
+            // LLMMMDDD: no literals, 3 from 12 back; two literals, 5 from 3 back.
+            (&[0x00, 12], b"abc"),
+            (b"\x90\x03xy", b"xylxylx"),
+            // LLMMM111: one literal, 4 from 11 back.
+            (b"\x4F\x0B\x00z", b"zcdef"),
+            // 101LLMMM: 5 x 4 + 1 + 3 from 6 back, three literals.
+            (&[0xBD, 0b01 | 6 << 2, 0, b'1', b'2', b'3'], b"123jkl123jkl123jkl123jkl123"),
+            // 1110LLLL, 0xE0.
+            (b"\xE2xy", b"xy"),
+            (b"\xE0\x0012345678abcdefgh", b"12345678abcdefgh"),
+            // A match, then LLMMM110, 1111MMMM and 0xF0 at its distance.
+            (b"\x00\x0C\x46x", b"abcxefg"),
+            (b"\x00\x0C\xF2", b"abcde"),
+            (b"\x00\x0C\xF0\x04", b"abcdefghijklabcdefghijk"),
+            // What does nothing.
+            (b"\x0E\x16\xE1x", b"x"),
+            // A distance of one is a run.
+            (b"\x38\x01", b"llllllllll"),
+            (b"\xE1x\xE1y\xE1z", b"xyz"),
+            (b"", b""),
+        ];
+        for (ops, more) in cases {
+            let want = [&b"abcdefghijkl"[..], more].concat();
+            for end in [&END[..], b"", b"\x06junk behind the end"] {
+                assert_eq!(decoded(&[start, ops, end], want.len()), Ok(want.clone()), "{ops:x?}");
+            }
+            for len in [want.len() - 1, want.len() + 1] {
+                assert!(decoded(&[start, ops, &END], len).is_err(), "{ops:x?}, {len}");
+            }
+        }
+    }
+
+    /// Opcodes without a meaning, and distances that lead nowhere.
+    #[test]
+    fn refusals() {
+        for byte in [0x1E, 0x26, 0x2E, 0x36, 0x3E, 0x70, 0x7F, 0xD0, 0xDF] {
+            assert_eq!(decoded(&[b"\xE1a", &[byte], &[1; 9]], 9), Err("undefined opcode"), "{byte:x}");
+        }
+        assert_eq!(decoded(&[b"\xE1a\x00\x02"], 4), Err("match from before the start"));
+        assert_eq!(decoded(&[b"\xE1a\x00\x00"], 4), Err("match from before the start"));
+        assert_eq!(decoded(&[b"\xE1a\xF3"], 4), Err("match from before the start"));
+        assert_eq!(decoded(&[b"\xE4abc"], 4), Err("data is cut off"));
+    }
+}
