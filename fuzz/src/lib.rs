@@ -7,6 +7,7 @@
 //! | [`fix`] | repairs checksums behind the changes, so that they reach the code behind the checksum test |
 //! | [`mutate`] | changes of fields that a structure really has, with values that hurt |
 //! | [`target`] | one function per fuzz target: takes bytes, panics if a promise is broken |
+//! | [`udif`] | disk images, and the promises about them |
 //! | [`view`] | the promises about a mounted volume |
 //! | [`meter`], [`rng`] | memory use, random numbers |
 
@@ -17,4 +18,5 @@ pub mod patch;
 pub mod rng;
 pub mod seed;
 pub mod target;
+pub mod udif;
 pub mod view;
