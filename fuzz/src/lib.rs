@@ -9,6 +9,7 @@
 //! | [`codec`] | streams and compressed files, made by encoders and then changed |
 //! | [`target`] | one function per fuzz target: takes bytes, panics if a promise is broken |
 //! | [`wrapped`] | the targets of disk images |
+//! | [`udif`] | disk images, and the promises about them |
 //! | [`view`] | the promises about a mounted volume |
 //! | [`meter`], [`rng`] | memory use, random numbers |
 
@@ -20,5 +21,6 @@ pub mod patch;
 pub mod rng;
 pub mod seed;
 pub mod target;
+pub mod udif;
 pub mod view;
 pub mod wrapped;

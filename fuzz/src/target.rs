@@ -13,7 +13,9 @@ use apfs_core::apfs::record::sibling::SiblingLink;
 use apfs_core::apfs::record::xattr::Xattr;
 use apfs_core::apfs::record::{key, xfield::XFields};
 use apfs_core::image::part::table::{PartitionType, Table};
+use apfs_core::image::plist::resource_fork;
 use apfs_core::image::probe;
+use apfs_core::image::resource_fork::ResourceFork;
 use apfs_core::text::escape::Escaped;
 use apfs_core::text::name::NameRule;
 use apfs_core::{BlockSize, Disk, Limits, ReadAt, Secret};
@@ -40,6 +42,8 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("asif", wrapped::asif),
     ("codec", codec::codec),
     ("decmpfs", codec::decmpfs_file),
+    ("udif", udif),
+    ("plist", plist),
 ];
 
 /// Ceilings low enough that reaching one is quick.
@@ -329,4 +333,32 @@ pub fn probe(bytes: &[u8]) {
     assert_eq!(inside.ok(), Some(alone), "promise: only the range counts");
     assert!(!alone.word().is_empty() && !alone.to_string().is_empty(), "promise: what is found has a name");
     check_tables(range);
+}
+
+/// A UDIF image: a sound one with changes, or any bytes (see [`udif`](crate::udif)).
+pub fn udif(bytes: &[u8]) {
+    let mut limits = limits();
+    limits.image_chunk_bytes = 1 << 20;
+    limits.image_table_bytes = 1 << 20;
+    crate::udif::check(crate::udif::image(bytes), &limits);
+}
+
+/// What lists the tables of a disk image: a property list, or, behind a byte of zero, a resource fork.
+pub fn plist(bytes: &[u8]) {
+    if let Some((0, fork)) = bytes.split_first() {
+        if let Ok(found) = ResourceFork::read(&fork.to_vec(), &limits()) {
+            for resource in &found.resources {
+                let end = resource.start.checked_add(resource.len);
+                assert!(end <= Some(fork.len() as u64), "promise: a resource is inside of its fork");
+            }
+        }
+        return;
+    }
+    let head = b"<plist version=\"1.0\"><dict><key>resource-fork</key><dict><key>blkx</key>";
+    for list in [bytes.to_vec(), [head, bytes, b"</dict></dict></plist>"].concat()] {
+        if let Ok(entries) = resource_fork(&list, "blkx") {
+            let bytes: usize = entries.iter().map(|entry| entry.data.len()).sum();
+            assert!(bytes <= list.len(), "promise: entries are not longer than their list");
+        }
+    }
 }

@@ -142,6 +142,35 @@ fn smoke_of_disk_images() {
     }
 }
 
+/// Disk images with some bytes changed, and lists and forks that are nearly right.
+#[test]
+fn smoke_of_udif() {
+    let seed = number("APFS_FUZZ_SEED", 0xA9F5);
+    println!("APFS_FUZZ_SEED={seed}");
+    let mut rng = Rng(seed);
+    for number in 0..apfs_fuzz::udif::seeds().len() as u8 {
+        check(&[number], target::udif, "a sound image");
+    }
+    for run in 0..20_000 {
+        let number = rng.below(apfs_fuzz::udif::seeds().len());
+        let len = apfs_fuzz::udif::seeds()[number].len();
+        let mut input = vec![number as u8];
+        for _ in 0..1 + rng.below(6) {
+            // One in two changes hits the trailer or what stands before it.
+            let range = if rng.one_in(2) { 1200 } else { len };
+            input.extend((rng.below(range) as u16).to_le_bytes());
+            input.push(if rng.one_in(2) { rng.next() as u8 } else { [0, 1, 0x7F, 0x80, 0xFF][rng.below(5)] });
+        }
+        check(&input, target::udif, &format!("udif, run {run} of seed {seed}: {input:02x?}"));
+        if run % 10 == 0 {
+            let image = apfs_fuzz::udif::image(&input);
+            let fork = [&[0], &image[rng.below(image.len())..]].concat();
+            check(&fork, target::plist, &format!("plist, run {run} of seed {seed}"));
+            check(&image, target::plist, &format!("plist, run {run} of seed {seed}"));
+        }
+    }
+}
+
 /// Changed streams of every codec and changed compressed files of every type; most changes are near the start.
 #[test]
 fn smoke_of_decompression() {

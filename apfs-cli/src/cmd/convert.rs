@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
+use apfs_core::Limits;
+use apfs_core::image::split::{Parts, parts};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -64,7 +66,7 @@ pub(crate) fn run(args: &Convert) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
     let unwrapped = args.source.unwrap()?;
     let len = unwrapped.device.len();
-    let target = Target::create(&args.source.image, &args.out, args.force)?;
+    let target = Target::create(&files_of(&args.source.image), &args.out, args.force)?;
     target.file.set_len(len).map_err(Failure::io(target.partial.display()))?;
     outcome.show_progress_of(len);
     let write = |at: u64, bytes: &[u8]| {
@@ -122,16 +124,16 @@ struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    fn create(image: &Path, path: &'a Path, force: bool) -> Result<Target<'a>, Failure> {
+    fn create(image: &[PathBuf], path: &'a Path, force: bool) -> Result<Target<'a>, Failure> {
         let name = path.display();
         let mut partial = OsString::from(path);
         partial.push(".partial");
         let partial = PathBuf::from(partial);
         for there in [path, &partial] {
-            let Ok(about) = fs::metadata(there) else { continue };
-            if is_same(there, image) {
-                return Err(Failure::Usage(format!("{} is the image itself", there.display())));
+            if image.iter().any(|file| is_of(there, file)) {
+                return Err(Failure::Usage(format!("{} is a part of the image itself", there.display())));
             }
+            let Ok(about) = fs::metadata(there) else { continue };
             if !about.is_file() {
                 return Err(Failure::Usage(format!("{} is not a file", there.display())));
             }
@@ -171,15 +173,28 @@ impl Drop for Target<'_> {
     }
 }
 
-fn is_same(a: &Path, b: &Path) -> bool {
+/// The files and folders of an image.
+fn files_of(image: &Path) -> Vec<PathBuf> {
+    match parts(image, &Limits::default()) {
+        Ok(Some(Parts::Pieces(files) | Parts::UdifSegments(files))) => files,
+        _ => vec![image.to_owned()],
+    }
+}
+
+/// True if a path is that of a file, or in a folder, by whatever name.
+fn is_of(path: &Path, image: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        if let (Ok(a), Ok(b)) = (fs::metadata(a), fs::metadata(b)) {
-            return (a.dev(), a.ino()) == (b.dev(), b.ino());
+        if let (Ok(path), Ok(image)) = (fs::metadata(path), fs::metadata(image))
+            && (path.dev(), path.ino()) == (image.dev(), image.ino())
+        {
+            return true;
         }
     }
-    fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b))
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let places = [fs::canonicalize(path), fs::canonicalize(parent)];
+    fs::canonicalize(image).is_ok_and(|image| places.iter().flatten().any(|place| place.starts_with(&image)))
 }
 
 #[cfg(unix)]

@@ -74,6 +74,24 @@ fn never_the_image() {
     assert!(fs::read(disk.path()).unwrap() == before);
 }
 
+/// Other files of an image are not the target either.
+#[test]
+fn never_a_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let apfs = |image: &str, out: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_apfs"));
+        Run::of(command.args(["convert", "--force"]).arg(path(image)).arg(path(out)))
+    };
+    for part in ["disk.001", "disk.002"] {
+        fs::write(path(part), [1; 512]).unwrap();
+    }
+    let run = apfs("disk.001", "disk.002");
+    assert!(run.code == 2 && run.stderr.contains("part of the image"), "{}", run.stderr);
+    assert_eq!(apfs("disk.001", "disk.img").code, 0);
+    assert_eq!(fs::read(path("disk.img")).unwrap(), [1; 1024]);
+}
+
 /// A damaged place leaves no file behind, or, if that is wanted, a file without it.
 #[test]
 fn damaged_place() {
