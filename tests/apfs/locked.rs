@@ -118,6 +118,27 @@ fn absurd_rounds() {
     }
 }
 
+/// Damage that leaves nothing to try a key on is damage, not a wrong password.
+#[test]
+fn damaged_object_map() {
+    let mut image = small(Encryption::native([Unlock::disk("sesame")]));
+    let block = image.block_of(Role::VolumeOmapNode);
+    image.corrupt(block);
+    let volume = volume(&image, &[password("sesame")]);
+    assert_eq!(volume.view().unwrap_err().corrupt().unwrap().place.block.unwrap().0, block);
+    let build = ImageBuilder::new().max_records_per_node(2);
+    let secret = VolumeBuilder::new("Secret").file("/x", "content");
+    let mut image = build.volume(secret.encrypted(Encryption::native([Unlock::disk("sesame")]))).build();
+    let leaves: Vec<u64> =
+        image.live(Role::VolumeOmapNode).iter().filter(|p| p.level == 0).map(|p| p.block).collect();
+    assert!(leaves.len() > 2);
+    for leaf in leaves {
+        image.corrupt(leaf);
+    }
+    let volume = self::volume(&image, &[password("sesame")]);
+    assert_eq!(volume.view().unwrap_err().corrupt().unwrap().damage, Damage::Checksum);
+}
+
 #[derive(Default)]
 struct Findings(Mutex<Vec<Corrupt>>);
 

@@ -112,20 +112,23 @@ impl Omap {
             .map(|(_, mapping)| mapping))
     }
 
-    /// Some encrypted objects of the map, at most so many. Damage ends the search.
-    pub(crate) fn encrypted(&self, most: usize) -> Vec<Mapping> {
-        let mut found = Vec::new();
+    /// Some encrypted objects of the map, at most so many, and what could not be read on the way.
+    pub(crate) fn encrypted(&self, most: usize) -> (Vec<Mapping>, Result<()>) {
+        let (mut found, mut sound) = (Vec::new(), Ok(()));
         let mut cursor = Cursor::new();
         let mut moved = cursor.seek(&self.tree, &[0; 16]);
         for _ in 0..MOST_MAPPINGS {
-            let Some((leaf, index)) = cursor.leaf().filter(|_| moved.is_ok() && found.len() < most) else {
-                break;
-            };
-            let mapping = leaf.value(index).and_then(|value| decode(leaf.key(index), value));
-            found.extend(mapping.map(|(_, mapping)| mapping).filter(Mapping::is_encrypted));
+            match (moved, cursor.leaf()) {
+                (Err(error), _) => sound = Err(error),
+                (Ok(()), Some((leaf, index))) if found.len() < most => {
+                    let mapping = leaf.value(index).and_then(|value| decode(leaf.key(index), value));
+                    found.extend(mapping.map(|(_, mapping)| mapping).filter(Mapping::is_encrypted));
+                }
+                (Ok(()), _) => break,
+            }
             moved = cursor.advance(&self.tree);
         }
-        found
+        (found, sound)
     }
 
     /// True if a key decrypts an object to what its header promises, which no wrong key does.

@@ -177,15 +177,17 @@ impl Volume {
     fn is_proved_by(&self, key: &Xts) -> Result<bool> {
         let (container, omap) = (self.container(), self.omap()?);
         let root = omap.lookup(Oid(self.superblock().raw().apfs_root_tree_oid.get()), container.xid());
-        let mut failed = None;
-        for mapping in root.ok().flatten().into_iter().chain(omap.encrypted(PROBES)) {
+        let (others, mut sound) = omap.encrypted(PROBES);
+        let mut was_tried = false;
+        for mapping in root.ok().flatten().into_iter().chain(others) {
             match omap.decrypts(&mapping, key) {
                 Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(error) => failed = Some(error),
+                Ok(false) => was_tried |= mapping.is_encrypted(),
+                Err(error) => sound = Err(error),
             }
         }
-        failed.map_or(Ok(false), Err)
+        // Where nothing could be tried, because it could not be read, that is what has to be said.
+        if was_tried { Ok(false) } else { sound.map(|()| false) }
     }
 }
 
