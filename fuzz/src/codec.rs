@@ -34,7 +34,7 @@ impl Input<'_> {
         let (&[choice, kind, low, high], rest) = bytes.split_first_chunk::<4>()?;
         // Squared, so that short ones are common and long ones possible.
         let len = u64::from(u16::from_le_bytes([low, high]));
-        let len = usize::try_from(len * len * MAX_LEN >> 32).ok()?;
+        let len = usize::try_from((len * len * MAX_LEN) >> 32).ok()?;
         Some(Input { choice, kind, len, rest })
     }
 

@@ -54,8 +54,8 @@ pub trait Fs: Send + Sync + sealed::Sealed {
     /// Reads bytes of a stream into `buf`; returns how many, less than asked only at the end of the stream.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::Error::Unsupported) for compression this version can't read,
-    /// [`IsADirectory`](crate::Error::IsADirectory) for the data of a directory.
+    /// [`Unsupported`](crate::Error::Unsupported) for content that is not on this disk or compressed in a way that nobody
+    /// knows, [`IsADirectory`](crate::Error::IsADirectory) for the data of a directory.
     fn read_at(&self, id: FileId, stream: &StreamId, offset: u64, buf: &mut [u8]) -> Result<usize>;
 
     /// Reads content of a file whose metadata is at hand: [`Fs::read_at`] of [`StreamId::Data`] without looking the
