@@ -238,6 +238,22 @@ fn stored_bytes() {
     assert_eq!(extents.class(), Class::Unsupported);
 }
 
+/// An attribute too long for its record lies in a stream; one longer than any writer makes is not read.
+#[test]
+fn attribute_in_a_stream() {
+    let data = sample::noise(9000, 4);
+    let volume = VolumeBuilder::new("V")
+        .file("/good", "")
+        .stream_xattr("/good", "com.apple.decmpfs", decmpfs::packed(9, &data).0)
+        .inode("/good", |inode| inode.bsd_flags |= 0x20)
+        .file("/huge", "")
+        .stream_xattr("/huge", "com.apple.decmpfs", attribute(1, 2 << 20, &vec![1; 2 << 20]))
+        .inode("/huge", |inode| inode.bsd_flags |= 0x20);
+    let view = view(ImageBuilder::new().volume(volume).build().bytes);
+    assert!(read(&view, "/good").unwrap() == data);
+    assert_eq!(read(&view, "/huge").unwrap_err().class(), Class::Limit);
+}
+
 /// The flag without the attribute means a plain file, and so does the attribute without the flag.
 #[test]
 fn half_marked() {

@@ -199,3 +199,18 @@ impl<F> fmt::Debug for Compressed<F> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Type 5 reads as zeros for those who ask, to its end and not further.
+    #[test]
+    fn zeros_if_asked() {
+        let header = DecmpfsHeader { kind: 5, uncompressed_size: 70_000 };
+        let file = Compressed::<Vec<u8>>::zeros(FileId(9), header);
+        let mut buffer = [0xAA; 20];
+        assert_eq!(file.read_at(69_990, &mut buffer, &ChunkCache::new(0)).unwrap(), 10);
+        assert_eq!(buffer, [[0; 10], [0xAA; 10]].concat()[..]);
+    }
+}
