@@ -86,11 +86,8 @@ impl Table {
             let finding = Corrupt::new(Damage::Contradiction, place("chunk count", base));
             return Err(finding.expected(count).found(found).into());
         }
-        let to = base.saturating_add(len);
-        if to > fork.len() {
-            let finding = Corrupt::new(Damage::Bounds, place("resource length", data));
-            return Err(finding.expected(alloc::format!("at most {}", fork.len())).found(to).into());
-        }
+        // A fork that ends early costs the chunks that it lacks.
+        let to = base.saturating_add(len).min(fork.len());
         let from = count.saturating_mul(8).saturating_add(base).saturating_add(4);
         if from > to {
             return Err(Corrupt::new(Damage::Bounds, place("chunk count", base)).found(count).into());
@@ -112,11 +109,13 @@ impl Table {
         if from < needed {
             return wrong_count(0, alloc::format!("at least {needed}"), from);
         }
-        // Some tables end with words that are zero. An offset there means that the header hides a chunk.
+        // Some tables end with words that mean nothing. One that goes on where the last chunk ends means that the header
+        // hides a chunk.
         if from >= needed.saturating_add(4) {
+            let end = u32_le(fork, file, OFFSETS, "offset", needed.saturating_sub(4))?;
             let next = u32_le(fork, file, OFFSETS, "offset", needed)?;
-            if next != 0 {
-                return wrong_count(needed, "0".into(), next);
+            if next > end && next <= fork.len() {
+                return wrong_count(needed, "no more chunks".into(), next);
             }
         }
         Ok(Table { file, layout: Layout::Offsets, from, to: fork.len() })
