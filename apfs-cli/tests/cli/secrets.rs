@@ -1,5 +1,12 @@
 //! Encrypted volumes from the command line: where secrets come from, what is said, exit status.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "test: a panic is a failed test"
+)]
+
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -89,7 +96,7 @@ fn check() {
 #[test]
 fn check_of_a_conversion() {
     let mut image = ImageBuilder::new().volume(secret("Secret", "1")).build();
-    let block = (image.bytes.len() / image.block_size) as u64 - 1;
+    let block = u64::try_from(image.bytes.len() / image.block_size).unwrap() - 1;
     let xid = image.newest().xid;
     image.block_mut(block).copy_from_slice(&er_state(2, 1, 2, 4096));
     Header { o_oid: block, o_xid: xid, o_type: OBJ_PHYSICAL | 0x18, o_subtype: 0 }
