@@ -99,6 +99,18 @@ impl Outcome {
 /// Set by [`note`].
 static NOTED: AtomicBool = AtomicBool::new(false);
 
+/// Set by [`needs_secret`].
+static NEEDS_SECRET: AtomicBool = AtomicBool::new(false);
+
+/// How a secret is given, said once and last.
+const HOW_TO_GIVE: &str = "a password is given with --password-file, --password-fd or the variable APFS_PASSWORD, a raw \
+                           key with --key-file; `apfs unlock` shows what opens it";
+
+/// Remembers that something is locked for which no password or key was given.
+pub(crate) fn needs_secret() {
+    NEEDS_SECRET.store(true, Ordering::Relaxed);
+}
+
 /// Says a finding that does not stop the work, from any thread.
 pub(crate) fn note(finding: &Corrupt) {
     NOTED.store(true, Ordering::Relaxed);
@@ -112,6 +124,14 @@ pub(crate) fn say(line: impl Display) {
 
 /// Turns the result of a command into the exit status.
 pub(crate) fn finish(result: Result<Outcome, Failure>) -> ExitCode {
+    let code = status(result);
+    if NEEDS_SECRET.load(Ordering::Relaxed) {
+        say(format_args!("apfs: {HOW_TO_GIVE}"));
+    }
+    code
+}
+
+fn status(result: Result<Outcome, Failure>) -> ExitCode {
     match result {
         Ok(outcome) => {
             outcome.progress.finish();

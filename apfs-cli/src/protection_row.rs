@@ -63,7 +63,7 @@ impl ProtectionRow {
         }
         match (self.converting, self.converted_percent) {
             (true, Some(percent)) => words.push_str(&format!(", being changed ({percent} % done)")),
-            (true, None) => words.push_str(", being changed"),
+            (true, None) => words.push_str(", being changed (how far is not known)"),
             _ => {}
         }
         words

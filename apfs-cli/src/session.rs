@@ -217,8 +217,10 @@ impl Session {
                 }
                 continue;
             }
-            take(self.unlocking(&volume, || volume.view()), &format!("volume {name}"));
-            if !all_snapshots || volume.is_locked() {
+            let view = self.unlocking(&volume, || volume.view());
+            let locked = matches!(&view, Err(Error::Locked(_)));
+            take(view, &format!("volume {name}"));
+            if !all_snapshots || locked {
                 continue;
             }
             match volume.snapshots() {

@@ -11,7 +11,7 @@ use apfs_core::io::file::FileDevice;
 use apfs_core::{Disk, Error, Limits, LockReason, ReadAt, Secret};
 
 use crate::args::Source;
-use crate::exit::{Failure, say};
+use crate::exit::{Failure, needs_secret, say};
 use crate::map::MapDevice;
 
 /// Passwords that are asked for before giving up.
@@ -81,6 +81,9 @@ impl Source {
                 secrets.pop();
                 say("That does not open it.");
             }
+        }
+        if matches!(&opened, Err(Error::Locked(locked)) if locked.why == LockReason::NeedsSecret) {
+            needs_secret();
         }
         (opened, secrets)
     }

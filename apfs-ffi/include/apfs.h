@@ -241,7 +241,7 @@ typedef enum apfs_lock_reason {
     APFS_LOCK_REASON_ICLOUD_KEY = 6,
     // There is no record that would open it.
     APFS_LOCK_REASON_NO_KEY = 7,
-    // Its encryption is being changed; the message says how far it is.
+    // Its encryption is being changed; the message says how far it is, if that is known.
     APFS_LOCK_REASON_CONVERTING = 8,
     // A reason that this version of the header has no number for.
     APFS_LOCK_REASON_OTHER = 99,

@@ -27,7 +27,7 @@ pub enum apfs_lock_reason {
     IcloudKey = 6,
     /// There is no record that would open it.
     NoKey = 7,
-    /// Its encryption is being changed; the message says how far it is.
+    /// Its encryption is being changed; the message says how far it is, if that is known.
     Converting = 8,
     /// A reason that this version of the header has no number for.
     Other = 99,

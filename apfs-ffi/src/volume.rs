@@ -16,19 +16,22 @@ pub struct apfs_volume {
     pub(crate) volume: Volume,
     name: Name,
     snapshots: OnceLock<Vec<Snapshot>>,
+    /// The same before it was unlocked: without what is encrypted.
+    snapshots_locked: OnceLock<Vec<Snapshot>>,
     protection: OnceLock<Protection>,
 }
 
 impl Shared for apfs_volume {}
 
 impl apfs_volume {
-    /// Its snapshots, oldest first, read once.
+    /// Its snapshots, oldest first, read once, and once more when it is unlocked.
     pub(crate) fn snapshots(&self) -> Result<&[Snapshot]> {
-        if let Some(snapshots) = self.snapshots.get() {
+        let kept = if self.volume.is_locked() { &self.snapshots_locked } else { &self.snapshots };
+        if let Some(snapshots) = kept.get() {
             return Ok(snapshots);
         }
         let snapshots = self.volume.snapshots()?;
-        Ok(self.snapshots.get_or_init(|| snapshots))
+        Ok(kept.get_or_init(|| snapshots))
     }
 
     /// How it is encrypted, read once.
@@ -56,7 +59,8 @@ pub unsafe extern "C" fn apfs_volume_open(
         let (container, out) = (given!(container), out!(out));
         let volume = container.container.volume(slot)?;
         let name = volume.name();
-        out.put(share(apfs_volume { volume, name, snapshots: OnceLock::new(), protection: OnceLock::new() }));
+        let (snapshots, snapshots_locked, protection) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        out.put(share(apfs_volume { volume, name, snapshots, snapshots_locked, protection }));
         Ok(())
     })
 }

@@ -72,9 +72,12 @@ def test_unlock(secret: pathlib.Path) -> None:
         with pytest.raises(apfs.LockedError) as caught:
             volume.unlock(password=WRONG)
         assert caught.value.reason is apfs.LockReason.WRONG_SECRET and volume.is_locked
+        (locked,) = volume.snapshots
         record = volume.unlock(password=PASSWORD)
         assert record is not None and record.kind == "disk password" and record == volume.protection.records[1]
         assert not other.is_locked and (other.root / "d/x").read_text() == "behind a lock"
+        assert locked.uuid is None and volume.snapshots[0].uuid is not None
+        assert (volume.open_snapshot(locked).root / "d/x").read_text() == "behind a lock"
     with apfs.open(secret) as disk:
         assert disk.volumes["Secret"].unlock(key=secret.with_suffix(".key").read_bytes()) is None
         assert not disk.volumes["Secret"].is_locked

@@ -62,8 +62,17 @@ fn verdicts() {
     assert_eq!(verdict(&ImageBuilder::new().volume(no_keybag).build(), &wrong), LockReason::NoKey);
 }
 
-/// A password that passes every check of the keybag and decrypts nothing is a wrong one, whatever is done with
-/// checksums.
+/// The error for the right password where the volume does not fit to its key.
+fn damage(image: &Image, checksums: Checksums) -> Corrupt {
+    let options =
+        ContainerOptions { checksums, secrets: vec![password("sesame")], ..ContainerOptions::default() };
+    let container = Container::open(Arc::new(image.bytes.clone()), options).unwrap();
+    let error = container.volume(0).unwrap().view().unwrap_err();
+    error.corrupt().unwrap_or_else(|| panic!("{error}")).clone()
+}
+
+/// A password that passes every check of the keybag and decrypts nothing is the right one of a damaged volume, whatever
+/// is done with checksums; a raw key that does is a wrong one.
 #[test]
 fn passes_the_padding_check() {
     for encryption in
@@ -71,15 +80,38 @@ fn passes_the_padding_check() {
     {
         let other: Vec<u8> = encryption.key.iter().map(|byte| byte ^ 1).collect();
         let image = small(encryption.with(|e| e.foreign_key = Some(other)));
-        assert_eq!(verdict(&image, &[password("sesame")]), LockReason::WrongSecret);
-        for checksums in [Checksums::Report, Checksums::Ignore] {
-            let secrets = vec![password("sesame")];
-            let options = ContainerOptions { checksums, secrets, ..ContainerOptions::default() };
-            let container = Container::open(Arc::new(image.bytes.clone()), options).unwrap();
-            let error = container.volume(0).unwrap().view().unwrap_err();
-            assert_eq!(reason(&error), LockReason::WrongSecret);
+        for checksums in [Checksums::Require, Checksums::Report, Checksums::Ignore] {
+            let found = damage(&image, checksums);
+            assert_eq!((found.damage, found.place.field), (Damage::Checksum, "apfs_root_tree_oid"));
         }
+        assert_eq!(verdict(&image, &[password("wrong"), Secret::key([7; 32])]), LockReason::WrongSecret);
     }
+}
+
+/// Of a small volume the root may be all that proves a key: that it is damaged does not make the password a wrong one.
+#[test]
+fn damaged_root() {
+    let sound = small(Encryption::native([Unlock::disk("sesame")]));
+    let root = sound.fs_root(0);
+    let mut image = sound.clone();
+    image.corrupt(root);
+    assert_eq!(damage(&image, Checksums::Require).damage, Damage::Checksum);
+    assert_eq!(verdict(&image, &[password("wrong")]), LockReason::WrongSecret);
+
+    // A root that lies outside: other objects still tell a right key from a wrong one.
+    let volume_of = VolumeBuilder::new("Secret").file("/x", "content");
+    let volume_of = volume_of.encrypted(Encryption::native([Unlock::disk("sesame")]));
+    let mut image = ImageBuilder::new().max_records_per_node(4).volume(volume_of).build();
+    let (root, map) = (image.fs_root(0).to_le_bytes(), image.block_of(Role::VolumeOmapNode));
+    image.edit(map, |bytes| {
+        let at = bytes.windows(8).rposition(|window| window == root).unwrap();
+        bytes[at..at + 8].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+    });
+    assert_eq!(verdict(&image, &[Secret::key([7; 32])]), LockReason::WrongSecret);
+    let volume = volume(&image, &[]);
+    assert_eq!(reason(&volume.unlock(&Secret::key([7; 32])).unwrap_err()), LockReason::WrongSecret);
+    assert!(volume.unlock(&password("sesame")).is_ok());
+    assert_eq!(volume.view().unwrap_err().corrupt().unwrap().damage, Damage::PastEnd);
 }
 
 /// Secrets are tried in order, at most so many times.
@@ -111,6 +143,18 @@ fn absurd_rounds() {
     assert_eq!(volume(&image, &[]).protection().unwrap().records[0].rounds, Some(u32::MAX));
     let image = small(Encryption::native([absurd, Unlock::user(2, "fast")]));
     assert!(volume(&image, &[password("fast")]).view().is_ok());
+    // Many records that each ask for what is allowed take no longer together.
+    let users = (1..=3).map(|number| Unlock::user(number, "slow").with(|unlock| unlock.claimed_rounds = 400));
+    let image = small(Encryption::native(users.chain([Unlock::user(4, "fast")]).collect::<Vec<_>>()));
+    let open = |most, word| {
+        let mut options = ContainerOptions::default();
+        options.limits.kdf_rounds = most;
+        options.secrets = vec![password(word)];
+        Container::open(Arc::new(image.bytes.clone()), options).unwrap().volume(0).unwrap().view()
+    };
+    assert_eq!(open(1200, "wrong").unwrap_err().class(), Class::Limit);
+    assert_eq!(reason(&open(1210, "wrong").unwrap_err()), LockReason::WrongSecret);
+    assert!(open(810, "fast").is_ok());
     for claimed in [0, 1 << 32, u64::MAX] {
         let impossible = Unlock::user(1, "x").with(|unlock| unlock.claimed_rounds = claimed);
         let error = volume(&small(Encryption::native([impossible])), &[password("x")]).view().unwrap_err();
@@ -273,7 +317,7 @@ fn rolling_in_progress() {
         let mut image = small(Encryption::native([Unlock::disk("sesame")]));
         rolling(&mut image, &er_state(version, done, total, 4096));
         let volume = volume(&image, &secrets);
-        let why = LockReason::Converting(percent.unwrap_or(0));
+        let why = LockReason::Converting(percent);
         assert_eq!(reason(&volume.view().unwrap_err()), why, "{version} {done} {total}");
         let found = volume.protection().unwrap().rolling.unwrap();
         assert_eq!((found.percent, found.flags), (percent, u64::from(version < 3)));
@@ -288,8 +332,8 @@ fn rolling_in_progress() {
     // The state of a plain volume that is being encrypted, and one that is not there.
     let mut image = ImageBuilder::new().volume(VolumeBuilder::new("Secret").file("/x", "a")).build();
     rolling(&mut image, &er_state(2, 9, 10, 4096));
-    assert_eq!(reason(&volume(&image, &[]).view().unwrap_err()), LockReason::Converting(90));
+    assert_eq!(reason(&volume(&image, &[]).view().unwrap_err()), LockReason::Converting(Some(90)));
     let last = (image.bytes.len() / image.block_size) as u64 - 1;
     image.corrupt(last);
-    assert_eq!(reason(&volume(&image, &[]).view().unwrap_err()), LockReason::Converting(0));
+    assert_eq!(reason(&volume(&image, &[]).view().unwrap_err()), LockReason::Converting(None));
 }

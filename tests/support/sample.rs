@@ -29,9 +29,11 @@ pub fn protection() -> Encryption {
         .with(|encryption| encryption.hint = Some("a horse".to_owned()))
 }
 
-/// An image for tests of what is locked: a volume `Secret` that [`PASSWORD`] opens, with a hint, and one that is open.
+/// An image for tests of what is locked: a volume `Secret` that [`PASSWORD`] opens, with a hint and a
+/// snapshot, and one that is open.
 pub fn encrypted() -> Image {
-    let secret = VolumeBuilder::new("Secret").dir("/d").file("/d/x", "behind a lock").encrypted(protection());
+    let secret = VolumeBuilder::new("Secret").dir("/d").file("/d/x", "behind a lock").snapshot("then");
+    let secret = secret.encrypted(protection());
     let open = VolumeBuilder::new("Open").file("/x", "in the open");
     ImageBuilder::new().volume(secret).volume(open).build()
 }

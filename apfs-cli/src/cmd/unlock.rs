@@ -3,7 +3,7 @@
 use apfs_core::apfs::{Encryption, Volume};
 use apfs_core::image::path::open_path;
 use apfs_core::text::escape::Escaped;
-use apfs_core::{Error, Limits, LockReason, Secret};
+use apfs_core::{Class, Error, Limits, Secret};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ struct VolumeRow {
     protection: Option<ProtectionRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
     opened_by: Option<Vec<OpenedBy>>,
-    /// Why it stays locked.
+    /// Why its files can't be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
@@ -163,7 +163,7 @@ fn volumes(
     Ok(rows)
 }
 
-/// The secrets that open a volume, and why it stays locked if none does.
+/// The secrets that open a volume, and why its files can't be read all the same.
 fn opens_volume(volume: &Volume, secrets: &[(String, Secret)]) -> (Vec<OpenedBy>, Option<String>) {
     let (mut opened_by, mut failed) = (Vec::new(), None);
     for (name, secret) in secrets {
@@ -172,16 +172,18 @@ fn opens_volume(volume: &Volume, secrets: &[(String, Secret)]) -> (Vec<OpenedBy>
                 secret: name.clone(),
                 record: unlocked.record.as_ref().map(RecordRow::new),
             }),
-            Err(error) => failed = Some(error.to_string()),
+            Err(error) => failed = Some(error),
         }
     }
-    if !opened_by.is_empty() {
-        return (opened_by, None);
+    // Without any secret the volume itself says what is missing, and with the right one what else is in the way.
+    if !opened_by.is_empty() || failed.is_none() {
+        failed = volume.view().err();
     }
-    // Without any secret the volume itself says what is missing.
-    let none = || Error::locked(format!("volume {}", volume.name()), LockReason::NeedsSecret);
-    let reason = failed.unwrap_or_else(|| volume.view().err().unwrap_or_else(none).to_string());
-    (opened_by, Some(reason))
+    let reason = failed.map(|error| match error.class() {
+        Class::Locked => error.to_string(),
+        _ => format!("volume {}: {error}", volume.name()),
+    });
+    (opened_by, reason)
 }
 
 fn show(report: &Report, out: &mut Out) -> std::io::Result<()> {

@@ -6,4 +6,5 @@ mod find;
 mod image;
 mod info;
 mod list;
+mod secrets;
 mod support;

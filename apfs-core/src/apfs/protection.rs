@@ -109,7 +109,7 @@ pub struct Rolling {
 
 impl Rolling {
     pub(crate) fn reason(self) -> LockReason {
-        LockReason::Converting(self.percent.unwrap_or(0))
+        LockReason::Converting(self.percent)
     }
 }
 

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use super::key_blob::{Key, KeyBlob};
 use super::protection::{UnlockRecord, VolumeKeys};
 use super::volume::{Encryption, Volume};
+use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, LockReason, Locked, Result};
 use crate::base::ids::{Oid, Uuid};
 use crate::base::secret::Secret;
@@ -24,13 +25,17 @@ pub struct Unlocked {
     pub record: Option<UnlockRecord>,
 }
 
-/// Counts attempts, each of which costs a key derivation.
-struct Budget {
+/// Counts attempts, each of which costs a key derivation, and keeps what else went wrong with them.
+struct Attempts {
     left: u32,
     most: u32,
+    /// A record was left out: it asks for too much key derivation.
+    too_costly: Option<Error>,
+    /// A secret may be the right one, and what it should open is damaged.
+    damaged: Option<Error>,
 }
 
-impl Budget {
+impl Attempts {
     fn spend(&mut self) -> Result<()> {
         let most = u64::from(self.most);
         self.left = self
@@ -46,9 +51,9 @@ impl Volume {
     /// [`Volume`] of the same container and slot can be read.
     ///
     /// # Errors
-    /// `Locked` with the reason if the secret does not fit or none would, `Corrupt` if a keybag is damaged, `Limit`
-    /// if a record asks for more rounds of key derivation than [`Limits::kdf_rounds`](crate::Limits::kdf_rounds),
-    /// `Misuse` if the volume is not encrypted.
+    /// `Locked` with the reason if the secret does not fit or none would, `Corrupt` if a keybag is damaged or nothing
+    /// that the key should decrypt is sound, `Limit` if the records ask for more rounds of key derivation than
+    /// [`Limits::kdf_rounds`](crate::Limits::kdf_rounds), `Misuse` if the volume is not encrypted.
     pub fn unlock(&self, secret: &Secret) -> Result<Unlocked> {
         if self.superblock().encryption() == Encryption::None {
             return Err(Error::Misuse("a volume that is not encrypted needs no unlocking"));
@@ -94,13 +99,12 @@ impl Volume {
         // The volume's key itself opens it whatever state the keybags are in.
         let keys = VolumeKeys::read(self);
         let most = self.container().limits().unlock_attempts;
-        let mut budget = Budget { left: most, most };
-        let mut too_costly = None;
+        let mut attempts = Attempts { left: most, most, too_costly: None, damaged: None };
         for secret in secrets {
             let found = match (secret, &keys) {
-                (Secret::Key(key), keys) => self.open_with_key(key, keys.as_ref().ok())?,
+                (Secret::Key(key), keys) => self.open_with_key(key, keys.as_ref().ok(), &mut attempts),
                 (Secret::Password(password), Ok(keys)) => {
-                    self.open_with_password(password, keys, &mut budget, &mut too_costly)?
+                    self.open_with_password(password, keys, &mut attempts)?
                 }
                 (Secret::Password(_), Err(_)) => None,
             };
@@ -108,8 +112,9 @@ impl Volume {
                 return Ok(found);
             }
         }
-        match (keys?.reason()?, too_costly) {
-            (_, Some(limit)) => Err(limit),
+        let reason = keys?.reason()?;
+        match (reason, attempts.damaged.or(attempts.too_costly)) {
+            (_, Some(error)) => Err(error),
             (LockReason::NeedsSecret, None) if !secrets.is_empty() => {
                 Err(self.locked(LockReason::WrongSecret).into())
             }
@@ -117,59 +122,71 @@ impl Volume {
         }
     }
 
-    fn open_with_key(&self, key: &[u8], keys: Option<&VolumeKeys>) -> Result<Option<(Arc<Xts>, Unlocked)>> {
+    fn open_with_key(
+        &self,
+        key: &[u8],
+        keys: Option<&VolumeKeys>,
+        attempts: &mut Attempts,
+    ) -> Option<(Arc<Xts>, Unlocked)> {
         // The second half of a converted key comes from the id of its blob; without one it may be the volume's.
         let ids = keys.map_or(&[][..], |keys| &keys.volume_keys).iter().map(KeyBlob::uuid);
         for id in ids.chain([self.uuid()]) {
-            let Some(key) = xts(key, id).map(Arc::new) else { return Ok(None) };
-            if self.is_proved_by(&key)? {
-                return Ok(Some((key, Unlocked { record: None })));
+            let key = xts(key, id).map(Arc::new)?;
+            match self.is_proved_by(&key) {
+                Ok(true) => return Some((key, Unlocked { record: None })),
+                Ok(false) => {}
+                Err(error) => attempts.damaged = Some(error),
             }
         }
-        Ok(None)
+        None
     }
 
     fn open_with_password(
         &self,
         password: &[u8],
         keys: &VolumeKeys,
-        budget: &mut Budget,
-        too_costly: &mut Option<Error>,
+        attempts: &mut Attempts,
     ) -> Result<Option<(Arc<Xts>, Unlocked)>> {
+        let most = self.container().limits().kdf_rounds;
+        let mut left = most;
         for (record, blob) in &keys.records {
-            let Some(blob) =
-                blob.as_ref().filter(|blob| !blob.is_hardware_bound() && blob.rounds().is_some())
-            else {
+            let Some(blob) = blob.as_ref().filter(|blob| !blob.is_hardware_bound()) else { continue };
+            let Some(rounds) = blob.rounds() else { continue };
+            attempts.spend()?;
+            // All records together cost a password no more than one may. Another record may ask for less.
+            let Some(rest) = left.checked_sub(rounds) else {
+                let wanted = u64::from(most.saturating_sub(left)).saturating_add(u64::from(rounds));
+                attempts.too_costly = Some(Error::limit("rounds of key derivation", u64::from(most), wanted));
                 continue;
             };
-            budget.spend()?;
-            let key_key = match blob.unwrap_with_password(password, self.container().limits()) {
-                Ok(Some(key_key)) => key_key,
-                Ok(None) => continue,
-                // Another record may ask for less.
-                Err(limit) => {
-                    *too_costly = Some(limit);
-                    continue;
-                }
-            };
-            if let Some(key) = self.volume_key(&key_key, keys)? {
+            left = rest;
+            let unwrapped = blob.unwrap_with_password(password, self.container().limits())?;
+            let Some(key_key) = unwrapped else { continue };
+            if let Some(key) = self.volume_key(&key_key, keys, attempts) {
                 return Ok(Some((key, Unlocked { record: Some(record.clone()) })));
             }
         }
         Ok(None)
     }
 
-    /// The volume's key, unwrapped with the key that a password gave. One that decrypts nothing is not it: a wrong
-    /// password can pass for the right one.
-    fn volume_key(&self, key_key: &Key, keys: &VolumeKeys) -> Result<Option<Arc<Xts>>> {
+    /// The volume's key, unwrapped with the key that a password gave. One that decrypts nothing is not used; since
+    /// both wrappings have shown that the password is the right one, that is damage.
+    fn volume_key(&self, key_key: &Key, keys: &VolumeKeys, attempts: &mut Attempts) -> Option<Arc<Xts>> {
         for blob in keys.volume_keys.iter().filter(|blob| !blob.is_hardware_bound()) {
             let unwrapped = blob.unwrap_with(key_key);
             let Some(key) = unwrapped.and_then(|key| xts(&key, blob.uuid())).map(Arc::new) else { continue };
-            if self.is_proved_by(&key)? {
-                return Ok(Some(key));
-            }
+            attempts.damaged = match self.is_proved_by(&key) {
+                Ok(true) => return Some(key),
+                Ok(false) => {
+                    let root = Oid(self.superblock().raw().apfs_root_tree_oid.get());
+                    let place = Place::new("apfs_superblock_t", "apfs_root_tree_oid").oid(root);
+                    let finding = Corrupt::new(Damage::Checksum, place.xid(self.container().xid()));
+                    Some(finding.found("nothing that the key decrypts, though the password is right").into())
+                }
+                Err(error) => Some(error),
+            };
         }
-        Ok(None)
+        None
     }
 
     /// True if a key decrypts an object of the volume to one with the right checksum: the root of its tree, or another

@@ -167,12 +167,25 @@ pub enum LockReason {
     #[error("its keybag holds no key that a password could open")]
     NoKey,
     /// Encryption is being changed; what is written is partly under one key and partly under another.
-    #[error("its encryption is being changed ({0} % done); let the Mac that wrote it finish")]
-    Converting(u8),
+    /// Holds the percentage that is done, if that can be read.
+    #[error("its encryption is being changed ({}); let the Mac that wrote it finish", Progress(*.0))]
+    Converting(Option<u8>),
+}
+
+/// How far a change of encryption is.
+struct Progress(Option<u8>);
+
+impl core::fmt::Display for Progress {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.0 {
+            Some(percent) => write!(f, "{percent} % done"),
+            None => f.write_str("how far is not known"),
+        }
+    }
 }
 
 impl LockReason {
-    /// Every reason, for tables that must cover them all; the percentage is 0.
+    /// Every reason, for tables that must cover them all; the percentage is not known.
     pub const ALL: [LockReason; 8] = [
         LockReason::NeedsSecret,
         LockReason::WrongSecret,
@@ -181,7 +194,7 @@ impl LockReason {
         LockReason::InstitutionalKey,
         LockReason::ICloudKey,
         LockReason::NoKey,
-        LockReason::Converting(0),
+        LockReason::Converting(None),
     ];
 
     /// One word, for JSON and programs: `needs-secret`, `wrong-secret`, `per-file-keys`, `hardware-bound`,
@@ -308,5 +321,13 @@ mod tests {
     #[test]
     fn stays_small() {
         assert!(size_of::<Result<()>>() <= 24, "{}", size_of::<Result<()>>());
+    }
+
+    /// Progress that could not be read is not said to be nothing.
+    #[test]
+    fn progress_of_a_conversion() {
+        let text = |percent| alloc::format!("{}", LockReason::Converting(percent));
+        assert!(text(Some(0)).contains("(0 % done)"), "{}", text(Some(0)));
+        assert!(text(None).contains("(how far is not known)"), "{}", text(None));
     }
 }

@@ -36,7 +36,8 @@ pub struct Limits {
     pub image_bytes: u64,
     /// Files that a disk image is split into. Default 100,000.
     pub image_segments: usize,
-    /// Rounds of key derivation for one password. Default 20,000,000: some seconds.
+    /// Rounds of key derivation for one password, on all records of a volume together. Default 20,000,000: some
+    /// seconds.
     pub kdf_rounds: u32,
     /// Attempts to open something with a password or key. Default 256.
     pub unlock_attempts: u32,

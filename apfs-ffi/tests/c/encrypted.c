@@ -66,6 +66,17 @@ static void list(const apfs_volume *volume) {
     apfs_view_free(view);
 }
 
+/* Id of the first snapshot, zeros if there is none or it has none. */
+static void snapshot_id(const apfs_volume *volume, uint8_t id[16]) {
+    apfs_error *err = NULL;
+    apfs_snapshot snapshot;
+    size_t n = 0;
+    memset(id, 0, 16);
+    GOOD(apfs_volume_snapshots(volume, 0, &snapshot, 1, &n, &err));
+    if (n == 1)
+        memcpy(id, snapshot.uuid, 16);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 4);
     const char *password = argv[2];
@@ -75,6 +86,7 @@ int main(int argc, char **argv) {
     const apfs_volume *volume = NULL;
     const apfs_view *view = NULL;
     apfs_volume_info info;
+    uint8_t id[16], unlocked_id[16];
     apfs_secret secrets[2] = {
         {APFS_SECRET_PASSWORD, (const uint8_t *)WRONG, strlen(WRONG)},
         {APFS_SECRET_PASSWORD, (const uint8_t *)password, strlen(password)},
@@ -101,10 +113,12 @@ int main(int argc, char **argv) {
         LOCKED(APFS_LOCK_REASON_WRONG_SECRET, apfs_volume_unlock(volume, &secrets[0], &err));
         GOOD(apfs_volume_get_info(volume, &info, &err));
         CHECK(info.flags & APFS_VOLUME_LOCKED);
+        snapshot_id(volume, id);
         GOOD(apfs_volume_unlock(volume, &secrets[1], &err));
         GOOD(apfs_volume_get_info(volume, &info, &err));
         CHECK(info.flags & APFS_VOLUME_ENCRYPTED && !(info.flags & APFS_VOLUME_LOCKED));
         list(volume);
+        snapshot_id(volume, unlocked_id);
         apfs_volume_free(volume);
         apfs_disk_free(disk);
     }
@@ -118,6 +132,8 @@ int main(int argc, char **argv) {
     CHECK((n == 1) == image);
     volume = first_volume(disk);
     list(volume);
+    snapshot_id(volume, id);
+    CHECK(image || memcmp(id, unlocked_id, 16) == 0);
     apfs_volume_free(volume);
     apfs_disk_free(disk);
     puts("ok");

@@ -84,7 +84,7 @@ class LockedError(ApfsError, PermissionError):
     reason: LockReason | None = None
     """Why it is still locked."""
     percent: int | None = None
-    """How far a change of encryption is, for `LockReason.CONVERTING`."""
+    """How far a change of encryption is, for `LockReason.CONVERTING`; ``None`` if that is not known."""
 
 
 class NotFoundError(ApfsError, FileNotFoundError):

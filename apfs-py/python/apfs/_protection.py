@@ -29,7 +29,7 @@ class LockReason(enum.StrEnum):
     NO_KEY = "no-key"
     """There is no record that would open it."""
     CONVERTING = "converting"
-    """Its encryption is being changed; `LockedError.percent` says how far it is."""
+    """Its encryption is being changed; `LockedError.percent` says how far it is, if that is known."""
 
 
 @dataclass(frozen=True)

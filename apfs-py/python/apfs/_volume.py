@@ -75,6 +75,7 @@ class Volume:
             raise TypeError("unlock takes a password or a key, not both")
         record = self._handle.unlock(password, key)
         remember(self._container.disk)
+        self._snapshots = None  # ids of snapshots can be encrypted
         return None if record is None else UnlockRecord(*record)
 
     @property
@@ -124,7 +125,9 @@ class Volume:
     def open_snapshot(self, snapshot: Snapshot | str | int) -> View:
         """The state that a snapshot keeps, by name or transaction."""
         for known in self.snapshots:
-            if snapshot in (known, known.name) or (isinstance(snapshot, int) and snapshot == known.xid):
+            # One that was listed before the volume was unlocked has no id.
+            xid = snapshot if isinstance(snapshot, int) else getattr(snapshot, "xid", None)
+            if snapshot == known.name or xid == known.xid:
                 return View(self, known)
         raise build("NotFoundError", f"not found: snapshot {snapshot}", None, {})
 
