@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use apfs_core::image::layers::unwrap;
 use apfs_core::image::udif::{Check, Checksum};
 use apfs_core::{Class, Damage, Error, Limits, ReadAt};
 use apfs_tests::build::udif::{Entry, Lists, Store, Udif};
 use apfs_tests::compress::sample::{self, Numbers};
+use apfs_tests::compress::zlib;
 
 use crate::udif::{every_store, open, read};
 
@@ -131,6 +133,43 @@ fn much_of_nothing() {
     let image = open(&built.build()).unwrap();
     assert!(matches!(image.verify_table(0, &mut |_| Ok(())).unwrap(), Check::Differs { .. }));
     assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+/// Images in images, of which each sector says that it takes the first 140 sectors of the image around it to expand: the
+/// costs of the layers must not multiply.
+#[test]
+fn greedy_layers() {
+    const SECTORS: u64 = 140;
+    let start = Instant::now();
+    let mut contents = vec![sample::text(512, 1)];
+    for _ in 0..3 {
+        let mut packed = zlib(contents.last().unwrap());
+        packed.resize(512, 0);
+        contents.push(packed);
+    }
+    let mut rest = Vec::new();
+    for packed in &contents[1..] {
+        let mut built = Udif::new().table("all", 0);
+        built.fork = packed.repeat(SECTORS as usize);
+        let first =
+            |first| Entry { kind: 0x8000_0005, comment: 0, first, sectors: 1, offset: 0, len: SECTORS * 512 };
+        built.tables[0].entries = (0..SECTORS).map(first).collect();
+        built.tables[0].sectors = SECTORS;
+        if !rest.is_empty() {
+            built = built.chunk(Store::Raw, &rest);
+        }
+        let file = built.build();
+        rest = file[SECTORS as usize * 512..].to_vec();
+        // The disk around ends with the trailer.
+        let fill = rest.len().next_multiple_of(512) - rest.len();
+        let end = rest.len() - 512;
+        rest.splice(end..end, vec![b'\n'; fill]);
+    }
+    let file = [contents[3].repeat(SECTORS as usize), rest].concat();
+    let unwrapped = unwrap(Arc::new(file), None, &[], &Limits::default()).unwrap();
+    assert_eq!(unwrapped.layers.len(), 3);
+    assert!(read(&*unwrapped.device, 512 * 139, 512).unwrap() == contents[0]);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 /// Limits hold: on a chunk, a table and the disk.

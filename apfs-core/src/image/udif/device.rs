@@ -202,8 +202,9 @@ impl Udif {
     fn expand(&self, index: usize, chunk: &Chunk, dst: &mut [u8]) -> Result<()> {
         self.check_expanded(chunk)?;
         self.check_stored(chunk)?;
-        // Whatever is longer than this is not compressed; what stands behind it can't matter.
-        let most = chunk.len().saturating_mul(2).saturating_add(64 << 10);
+        // No codec makes data longer than this, and what stands behind it can't matter. It is little: in images inside
+        // images every byte read here may cost a chunk there.
+        let most = chunk.len().saturating_add(chunk.len() >> 3).saturating_add(1 << 10);
         let len = to_usize(chunk.stored.min(most))?;
         let result = match self.data.slice_at(chunk.offset, len) {
             Some(src) => chunk.kind.expand(src, dst),
