@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use apfs_core::{Corrupt, Error};
+use apfs_core::{Corrupt, Error, Layer};
 
 use crate::progress::Progress;
 
@@ -64,6 +64,15 @@ impl Outcome {
     pub(crate) fn problem(&mut self, text: impl Display) {
         self.problems = self.problems.saturating_add(1);
         self.progress.say(&format!("apfs: {text}"));
+    }
+
+    /// Says what is wrong with the disk images around a disk, where that does not stop reading.
+    pub(crate) fn layer_findings(&mut self, layers: &[Layer]) {
+        for layer in layers {
+            for finding in layer.image.findings() {
+                self.problem(format_args!("{}: {finding}", layer.format));
+            }
+        }
     }
 
     /// An outcome for a worker of the same command: problems are said at once and counted by [`Outcome::add`].

@@ -72,15 +72,11 @@ impl LayerRow {
             udif: None,
             encryption: None,
             band_size: None,
-            findings: Vec::new(),
+            findings: layer.image.findings().iter().map(ToString::to_string).collect(),
         };
         match &layer.image {
-            Image::Udif(image) => {
-                row.udif = Some(UdifRow::new(image));
-                row.findings.extend(image.findings().iter().map(ToString::to_string));
-            }
+            Image::Udif(image) => row.udif = Some(UdifRow::new(image)),
             Image::Encrypted(image) => row.encryption = Some(EncryptionRow::new(image.info())),
-            Image::Sparse(image) => row.findings.extend(image.damage().map(ToString::to_string)),
             Image::Bundle(bundle) => row.band_size = Some(bundle.band_len()),
             _ => {}
         }

@@ -17,6 +17,10 @@ impl MapDevice {
     /// Maps a whole file.
     #[allow(unsafe_code, reason = "mapping a file can't be checked by the compiler")]
     pub(crate) fn open(path: &Path) -> io::Result<MapDevice> {
+        // Nothing else has a length that is known here; opening a pipe would wait for a writer.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("only a regular file can be mapped: leave out --mmap"));
+        }
         let file = File::open(path)?;
         // SAFETY: the map is only read. Should another program shorten the file while it is mapped, the system ends
         // this process: the help of `--mmap`, which is off by default, says so. That others may write to the file

@@ -99,6 +99,7 @@ impl Session {
             let last = count.saturating_sub(1);
             return Err(Failure::Usage(format!("no partition {number}; there are 0 to {last}")));
         }
+        outcome.layer_findings(self.disk.layers());
         if self.disk.table_from_backup() {
             outcome.problem("the partition table is damaged, its copy at the end of the disk is used");
         }

@@ -357,7 +357,7 @@ pub fn plist(bytes: &[u8]) {
     let head = b"<plist version=\"1.0\"><dict><key>resource-fork</key><dict><key>blkx</key>";
     for list in [bytes.to_vec(), [head, bytes, b"</dict></dict></plist>"].concat()] {
         if let Ok(entries) = resource_fork(&list, "blkx") {
-            let bytes: usize = entries.iter().map(|entry| entry.data.len()).sum();
+            let bytes: usize = entries.iter().flatten().map(|entry| entry.data.len()).sum();
             assert!(bytes <= list.len(), "promise: entries are not longer than their list");
         }
     }

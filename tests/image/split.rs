@@ -8,7 +8,9 @@ use apfs_core::image::format::Format;
 use apfs_core::image::path::{Opened, open_path};
 use apfs_core::image::split::{Parts, parts};
 use apfs_core::{Class, Disk, Limits, ReadAt, Result};
+use apfs_tests::build::udif::{Store, Udif};
 use apfs_tests::build::{ImageBuilder, SparseImage, VolumeBuilder};
+use apfs_tests::compress::sample;
 use tempfile::TempDir;
 
 use super::shared::{check, pattern};
@@ -155,4 +157,55 @@ fn paths() {
     assert_eq!(class(&folder.path().join("nothing")), Some(Class::Io));
     fs::write(folder.path().join("v.sparseimage.shadow"), "shdw").unwrap();
     assert_eq!(class(&folder.path().join("v.sparseimage.shadow")), Some(Class::Unsupported));
+}
+
+/// Parts may be links to where they are kept, each under another name there.
+#[test]
+#[cfg(unix)]
+fn linked_parts() {
+    let (kept, links) = (folder(&["first", "second"]), tempfile::tempdir().unwrap());
+    for (name, link) in [("first", "disk.001"), ("second", "disk.002")] {
+        std::os::unix::fs::symlink(kept.path().join(name), links.path().join(link)).unwrap();
+    }
+    let opened = open(&links.path().join("disk.002")).unwrap();
+    check(&*opened.unwrapped.device, &[pattern(1000, 1), pattern(1000, 2)].concat());
+}
+
+/// A pipe is refused at once: nobody may ever write to it.
+#[test]
+#[cfg(unix)]
+fn pipes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let (said, heard) = std::sync::mpsc::channel();
+    std::thread::spawn(move || said.send(class(&path)));
+    assert_eq!(heard.recv_timeout(std::time::Duration::from_secs(20)).unwrap(), Some(Class::Io));
+}
+
+/// Segments of a UDIF image are one disk, whichever of them is opened.
+#[test]
+fn segments_by_path() {
+    let text = sample::text(512 * 64, 7);
+    let built = Udif::new().table("all", 0).chunk(Store::Zlib, &text).chunk(Store::Raw, &text);
+    // The second cut is inside of a chunk.
+    let files = built.build_segments(&[100, built.fork.len() - 5000]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = |number: usize| {
+        folder.path().join(if number == 1 { "a.dmg".to_owned() } else { format!("a.{number:03}.dmgpart") })
+    };
+    for (number, file) in (1..).zip(&files) {
+        fs::write(path(number), file).unwrap();
+    }
+    for number in 1..=3 {
+        let opened = open(&path(number)).unwrap();
+        let formats: Vec<_> = opened.unwrapped.layers.iter().map(|layer| layer.format).collect();
+        assert_eq!(formats, [Format::Udif]);
+        check(&*opened.unwrapped.device, &built.disk());
+    }
+    fs::remove_file(path(3)).unwrap();
+    let error = open(&path(1)).unwrap_err();
+    assert!(error.class() == Class::NotFound && error.to_string().contains("segment 3 of 3"), "{error}");
+    fs::rename(path(2), path(3)).unwrap();
+    assert_eq!(class(&path(1)), Some(Class::NotFound));
 }

@@ -21,7 +21,7 @@ pub(crate) fn read(device: &dyn ReadAt, at: u64, len: usize) -> Result<Vec<u8>, 
     device.read_exact_at(at, &mut bytes).map(|()| bytes)
 }
 
-/// One chunk of each kind and length, and sectors that nothing describes.
+/// One chunk of each kind and length, and sectors between two tables that nothing describes.
 pub(crate) fn every_store() -> Udif {
     let mut image = Udif::new().table("all (Apple_APFS : 1)", 0).comment(*b"+beg");
     for (seed, store) in (1u64..).zip(Store::DATA) {
@@ -29,7 +29,6 @@ pub(crate) fn every_store() -> Udif {
             .chunk(store, &sample::text(512 * 37, seed))
             .chunk(Store::Zero, &[0; 512 * 3])
             .chunk(store, &sample::records(512, seed))
-            .gap(2)
             .chunk(Store::Ignore, &[0; 512 * 40]);
     }
     image.comment(*b"+end").table("rest & end", 700).chunk(Store::Zlib, &sample::text(512 * 2048, 99))
@@ -50,7 +49,7 @@ fn assert_sound(image: &Image, disk: &[u8], what: &str) {
     }
 }
 
-/// Every kind of chunk, with comments, gaps and several tables.
+/// Every kind of chunk, with comments and several tables.
 #[test]
 fn every_kind_of_chunk() {
     let built = every_store();
@@ -63,6 +62,17 @@ fn every_kind_of_chunk() {
     expected[1].1 += 1;
     assert_eq!(counts, expected);
     assert_eq!(image.tables()[1].name, "rest & end");
+}
+
+/// Sectors of a table that no chunk describes are zeros, and that is said.
+#[test]
+fn gap_in_a_table() {
+    let text = sample::text(512 * 9, 1);
+    let built = Udif::new().table("a", 0).chunk(Store::Zlib, &text).gap(3).chunk(Store::Zlib, &text);
+    let image = open(&built.build()).unwrap();
+    assert!(read(&image, 0, 512 * 21).unwrap() == built.disk());
+    let findings: Vec<_> = image.findings().iter().map(ToString::to_string).collect();
+    assert!(findings.len() == 1 && findings[0].contains("18 of 21 sectors"), "{findings:?}");
 }
 
 /// Reads of any place and length give what a read of the whole gives, before and after chunks are cached.

@@ -29,7 +29,8 @@ pub(crate) fn rust() -> Result<(), Failed> {
     // The program that some tests start.
     run(cargo(&["build", "--release", "-p", "apfs-cli"]))?;
     run(cargo(&["test", "--workspace", "--exclude", "apfs-py", "--exclude", "apfs-benches"]))?;
-    run(cargo(&["test", "-p", "apfs-tests", "--features", "ewf", "--test", "image", "ewf"]))
+    run(cargo(&["test", "-p", "apfs-tests", "--features", "ewf", "--test", "image", "ewf"]))?;
+    run(cargo(&["test", "-p", "apfs-cli", "--features", "ewf", "--test", "cli", "never_a_segment"]))
 }
 
 /// Links the core into a program without std and runs it on the sample.

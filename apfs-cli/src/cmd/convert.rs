@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use apfs_core::Limits;
-use apfs_core::image::split::{Parts, parts};
+use apfs_core::image::path::files_of;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -66,8 +66,9 @@ pub(crate) fn run(args: &Convert) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
     let unwrapped = args.source.unwrap()?;
     let len = unwrapped.device.len();
-    let target = Target::create(&files_of(&args.source.image), &args.out, args.force)?;
+    let target = Target::create(&files_of(&args.source.image, &Limits::default()), &args.out, args.force)?;
     target.file.set_len(len).map_err(Failure::io(target.partial.display()))?;
+    outcome.layer_findings(&unwrapped.layers);
     outcome.show_progress_of(len);
     let write = |at: u64, bytes: &[u8]| {
         write_all_at(&target.file, at, bytes).map_err(Failure::io(target.partial.display()))
@@ -170,14 +171,6 @@ impl Drop for Target<'_> {
             // The failure that led here is what is said.
             let _ = fs::remove_file(&self.partial);
         }
-    }
-}
-
-/// The files and folders of an image.
-fn files_of(image: &Path) -> Vec<PathBuf> {
-    match parts(image, &Limits::default()) {
-        Ok(Some(Parts::Pieces(files) | Parts::UdifSegments(files))) => files,
-        _ => vec![image.to_owned()],
     }
 }
 

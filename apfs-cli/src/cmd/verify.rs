@@ -23,8 +23,8 @@ Examples:
   apfs verify disk.dmg                    each stored checksum, and whether it is right
   apfs verify --json disk.dmg             one JSON object
 
-Exit status 1: a checksum is wrong, or what it is of can't be read. An image without any checksum can't be verified:
-exit status 2.")]
+Exit status 1: a checksum is wrong, or what it is of can't be read. An image without a checksum that is
+computed here (CRC-32) can't be verified: exit status 2.")]
 pub(crate) struct Verify {
     #[command(flatten)]
     source: Source,
@@ -83,16 +83,14 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
     }
     out.flush()?;
     let rows = || report.layers.iter().flat_map(|layer| &layer.checks);
-    if rows().all(|row| row.result == "absent") {
-        return Err(Failure::Usage(format!("{}: no checksum to verify", report.image)));
+    if rows().all(|row| matches!(row.result, "absent" | "not_checked")) {
+        return Err(Failure::Usage(format!("{}: no checksum that can be verified", report.image)));
     }
     for row in rows().filter(|row| matches!(row.result, "mismatch" | "unreadable")) {
         let why = row.error.as_deref().unwrap_or("the checksum does not match");
         outcome.problem(format!("{}: {why}", row.title()));
     }
-    for finding in report.layers.iter().flat_map(|layer| &layer.findings) {
-        outcome.problem(finding);
-    }
+    outcome.layer_findings(&unwrapped.layers);
     Ok(outcome)
 }
 
@@ -102,10 +100,7 @@ fn report(layer: &Layer, progress: &Progress) -> Option<LayerReport> {
         Image::Udif(image) => check_all(image, progress),
         _ => return None,
     };
-    let findings = match &layer.image {
-        Image::Udif(image) => image.findings().iter().map(ToString::to_string).collect(),
-        _ => Vec::new(),
-    };
+    let findings = layer.image.findings().iter().map(ToString::to_string).collect();
     Some(LayerReport { format: layer.format.word(), checks, findings })
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use apfs_tests::build::VolumeBuilder;
 use apfs_tests::build::udif::{Store, Udif};
 use apfs_tests::compress::sample;
 
@@ -92,6 +93,41 @@ fn never_a_part() {
     assert_eq!(fs::read(path("disk.img")).unwrap(), [1; 1024]);
 }
 
+/// No segment of an evidence file is the target.
+#[test]
+#[cfg(feature = "ewf")]
+fn never_a_segment() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let segments = apfs_tests::build::ewf::ewf(&[7; 8 * 4096], 8, 4);
+    for (name, segment) in ["disk.E01", "disk.E02"].iter().zip(&segments) {
+        fs::write(path(name), segment).unwrap();
+    }
+    for (image, out) in [("disk.E01", "disk.E02"), ("disk.E02", "disk.E01"), ("disk.E02", "disk.E02")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_apfs"));
+        let run = Run::of(command.args(["convert", "--force"]).arg(path(image)).arg(path(out)));
+        assert!(run.code == 2 && run.stderr.contains("part of the image"), "{out}: {}", run.stderr);
+    }
+    assert!(fs::read(path("disk.E02")).unwrap() == segments[1]);
+}
+
+/// What contradicts itself in an image is said by every command that reads it.
+#[test]
+fn findings_of_layers() {
+    let volume = VolumeBuilder::new("V").file("/x", "content");
+    let container = apfs_tests::build::ImageBuilder::new().volume(volume).build().bytes;
+    let mut built = Udif::new().table("all", 0).chunk(Store::Zlib, &container);
+    built.sectors = Some(1);
+    let (disk, folder) = (Disk::of_bytes(&built.build()), tempfile::tempdir().unwrap());
+    let runs = ["ls", "info", "verify"].map(|command| disk.apfs(command, &[]));
+    let converted = convert(&disk, &folder.path().join("out.img"), &[]);
+    for run in runs.iter().chain([&converted]) {
+        assert!(run.code == 1, "{}", run.stderr);
+        assert_eq!(run.stderr.matches("UDIF disk image: ").count(), 1, "{}", run.stderr);
+        assert!(run.stderr.contains("UDIFResourceFile.SectorCount"), "{}", run.stderr);
+    }
+}
+
 /// A damaged place leaves no file behind, or, if that is wanted, a file without it.
 #[test]
 fn damaged_place() {
@@ -132,6 +168,15 @@ fn verifies() {
     built.tables[1].entries[0].offset = 1 << 40;
     let run = Disk::of_bytes(&built.build()).apfs("verify", &["--json"]);
     assert!(run.code == 1 && run.text().contains("unreadable"), "{}", run.stderr);
+    let mut built = Udif::new().table("one", 0).chunk(Store::Zlib, &[1; 512]);
+    built.tables[0].checksum = (4, 128, 0);
+    let mut bytes = built.build();
+    let trailer = bytes.len() - 512;
+    for kind in [80, 352] {
+        bytes[trailer + kind..][..4].copy_from_slice(&4u32.to_be_bytes());
+    }
+    let other = Disk::of_bytes(&bytes).apfs("verify", &[]);
+    assert_eq!((other.code, other.text().matches("not checked").count()), (2, 3), "nothing was compared");
     let raw = Disk::of_bytes(&[0; 4096]).apfs("verify", &[]);
     assert_eq!((raw.code, raw.stderr.contains("no checksum")), (2, true));
 }

@@ -15,6 +15,7 @@ use super::probe::{Content, probe};
 use super::sparse::SparseImage;
 use super::udif::Udif;
 use crate::base::bytes::len64;
+use crate::base::damage::Corrupt;
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
@@ -72,6 +73,16 @@ impl Image {
             Image::Split(_) => Format::Split,
             #[cfg(feature = "ewf")]
             Image::Ewf(_) => Format::Ewf,
+        }
+    }
+
+    /// What contradicts itself or is damaged in it without making it unreadable.
+    #[must_use]
+    pub fn findings(&self) -> &[Corrupt] {
+        match self {
+            Image::Udif(image) => image.findings(),
+            Image::Sparse(image) => image.damage().map_or(&[], core::slice::from_ref),
+            _ => &[],
         }
     }
 

@@ -71,6 +71,20 @@ pub fn open_path(
     Ok(Opened { source, unwrapped })
 }
 
+/// The files and folders that [`open_path`] may read for a path, going by names: its parts or segments, else itself.
+#[must_use]
+pub fn files_of(path: &Path, limits: &Limits) -> Vec<PathBuf> {
+    if let Ok(Some(Parts::Pieces(files) | Parts::UdifSegments(files))) = parts(path, limits) {
+        return files;
+    }
+    #[cfg(feature = "ewf")]
+    if let Some(mut files) = super::ewf::segments(path) {
+        files.push(path.to_path_buf());
+        return files;
+    }
+    alloc::vec![path.to_path_buf()]
+}
+
 fn open_bundle(path: &Path, secrets: &[Secret], limits: &Limits) -> Result<Opened> {
     let bundle = Arc::new(Bundle::open(path, limits)?);
     let mut unwrapped = Unwrapped::new(bundle.clone());

@@ -30,16 +30,17 @@ pub struct Entry {
     pub data: Vec<u8>,
 }
 
-/// The entries of one kind in the dictionary `resource-fork`, in the order of the list.
+/// The entries of one kind in the dictionary `resource-fork`, in the order of the list; `Corrupt` in place of one
+/// without data, or with data that is not base64.
 ///
 /// # Errors
 /// `Corrupt` if the list cannot be parsed or has no such entries, `Limit` if it is made of too many parts.
-pub fn resource_fork(xml: &[u8], kind: &'static str) -> Result<Vec<Entry>> {
+pub fn resource_fork(xml: &[u8], kind: &'static str) -> Result<Vec<Result<Entry>>> {
     in_dict(xml, |dict| {
         let missing = |field| move || Error::damage(Damage::Missing, place(field));
         let resources = value(dict, "resource-fork").ok_or_else(missing("resource-fork"))?;
         let entries = value(resources, kind).ok_or_else(missing(kind))?;
-        entries.children().filter(|node| node.has_tag_name("dict")).map(entry).collect()
+        Ok(entries.children().filter(|node| node.has_tag_name("dict")).map(entry).collect())
     })
 }
 
@@ -122,6 +123,10 @@ mod tests {
         )
     }
 
+    fn entries_of(xml: &str) -> Result<Vec<Entry>> {
+        resource_fork(xml.as_bytes(), "blkx")?.into_iter().collect()
+    }
+
     /// What Apple writes, and data cut by white space and a comment.
     #[test]
     fn entries() {
@@ -131,7 +136,7 @@ mod tests {
              <dict><key>ID</key><string>0</string><key>Name</key><string>second</string>\
              <key>Data</key><data>aGV<!-- x -->s</data></dict></array>",
         );
-        let found = resource_fork(xml.as_bytes(), "blkx").unwrap();
+        let found = entries_of(&xml).unwrap();
         let shown: Vec<_> = found.iter().map(|e| (e.id, e.name.as_str(), e.data.as_slice())).collect();
         assert_eq!(shown, [(-1, "a & b", b"hello".as_slice()), (0, "second", b"hel")]);
         let error = resource_fork(xml.as_bytes(), "plst").unwrap_err();
@@ -153,7 +158,7 @@ mod tests {
     /// What is no list of tables is refused for its reason.
     #[test]
     fn refused() {
-        let class = |xml: &str| resource_fork(xml.as_bytes(), "blkx").map_err(|error| error.class());
+        let class = |xml: &str| entries_of(xml).map_err(|error| error.class());
         assert_eq!(class(""), Err(Class::Corrupt));
         assert_eq!(class("<plist><dict/></plist>"), Err(Class::Corrupt));
         assert_eq!(class(&list("<array><dict/></array>")), Err(Class::Corrupt));
@@ -162,13 +167,16 @@ mod tests {
             Err(Class::Corrupt)
         );
         assert_eq!(class(&list("<array/>")), Ok(Vec::new()));
-        assert_eq!(resource_fork(b"\xFF", "blkx").map_err(|error| error.class()), Err(Class::Corrupt));
+        assert_eq!(resource_fork(b"\xFF", "blkx").unwrap_err().class(), Class::Corrupt);
+        let half = list("<array><dict/><dict><key>Data</key><data>AA==</data></dict></array>");
+        let found = resource_fork(half.as_bytes(), "blkx").unwrap();
+        assert!(found[0].is_err() && found[1].as_ref().is_ok_and(|entry| entry.data == [0]));
     }
 
     /// Bombs are refused before they take time or memory.
     #[test]
     fn bombs() {
-        let class = |xml: &str| resource_fork(xml.as_bytes(), "blkx").map_err(|error| error.class());
+        let class = |xml: &str| entries_of(xml).map_err(|error| error.class());
         let laughs = "<!DOCTYPE plist [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;&a;\">]><plist>&b;</plist>";
         assert_eq!(class(laughs), Err(Class::Unsupported));
         assert_eq!(class(&list(&"<a/>".repeat(300_000))), Err(Class::Limit));

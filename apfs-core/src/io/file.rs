@@ -19,9 +19,19 @@ impl FileDevice {
     /// Opens a file or device node for reading.
     ///
     /// # Errors
-    /// [`Error::Io`] if it can't be opened or has no length.
+    /// [`Error::Io`] if it can't be opened, or is a pipe or something else that can't be read at any place.
     pub fn open(path: impl AsRef<Path>) -> Result<FileDevice> {
-        FileDevice::new(File::open(path).map_err(|cause| Error::io(0, 0, cause))?)
+        let path = path.as_ref();
+        let fail = |cause: std::io::Error| Error::io(0, 0, cause);
+        // Opening a named pipe would wait for a writer, perhaps for ever.
+        if is_stream(&std::fs::metadata(path).map_err(fail)?) {
+            return Err(Error::io(
+                0,
+                0,
+                "a pipe or socket can't be read at any place: copy it to a file first",
+            ));
+        }
+        FileDevice::new(File::open(path).map_err(fail)?)
     }
 
     /// Uses an open file. Its cursor is moved.
@@ -47,6 +57,17 @@ impl ReadAt for FileDevice {
         let len = len64(buf.len());
         self.file.read_exact_at(offset, buf).map_err(|cause| Error::io(offset, len, cause))
     }
+}
+
+#[cfg(unix)]
+fn is_stream(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    metadata.file_type().is_fifo() || metadata.file_type().is_socket()
+}
+
+#[cfg(not(unix))]
+fn is_stream(_: &std::fs::Metadata) -> bool {
+    false
 }
 
 #[cfg(unix)]

@@ -44,14 +44,14 @@ pub(crate) struct PooledFile {
 }
 
 impl PooledFile {
-    /// Files as devices, in their order.
+    /// Files as devices, in their order. Links are followed: parts that a user keeps elsewhere are parts all the same.
     pub(crate) fn all(paths: &[PathBuf]) -> Result<Vec<PooledFile>> {
         let pool = Arc::new(FilePool::new());
         let file = |(path, number): (&PathBuf, u64)| {
-            let metadata = std::fs::metadata(path);
-            let metadata =
-                metadata.map_err(|cause| Error::io(0, 0, alloc::format!("{}: {cause}", path.display())))?;
-            Ok(PooledFile { pool: pool.clone(), number, path: path.clone(), len: metadata.len() })
+            let fail = |cause: std::io::Error| Error::io(0, 0, alloc::format!("{}: {cause}", path.display()));
+            let path = std::fs::canonicalize(path).map_err(fail)?;
+            let len = std::fs::metadata(&path).map_err(fail)?.len();
+            Ok(PooledFile { pool: pool.clone(), number, path, len })
         };
         paths.iter().zip(0..).map(file).collect()
     }

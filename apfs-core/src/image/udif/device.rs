@@ -33,6 +33,8 @@ pub struct Udif {
     pub(super) map: ChunkMap,
     sectors: u64,
     findings: Vec<Corrupt>,
+    /// Why chunks are missing: what none describes can't be read then.
+    damage: Option<Corrupt>,
     largest_chunk: u64,
     cache: ChunkCache,
     /// By number of the chunk: whether it was ever expanded.
@@ -57,7 +59,7 @@ impl Udif {
     /// Opens an image that is one file.
     ///
     /// # Errors
-    /// `Corrupt` if the trailer or a table is damaged, `Limit` for a disk or tables that are too large, `NotFound` for
+    /// `Corrupt` if the trailer or all tables are damaged, `Limit` for a disk or tables that are too large, `NotFound` for
     /// an image of several segments.
     pub fn open(file: Arc<dyn ReadAt>, limits: &Limits) -> Result<Udif> {
         Udif::open_segments(file, Vec::new(), limits)
@@ -78,8 +80,10 @@ impl Udif {
         let missing = || Error::damage(Damage::Missing, place("XMLLength"));
         let segment = segments.iter().find(|segment| segment.has_tables()).ok_or_else(missing)?;
         let main_trailer = segment.trailer.clone();
-        let Tables { tables, chunks, checksums, mut findings } = read_tables(segment, limits)?;
+        let Tables { tables, chunks, checksums, mut findings, damage } = read_tables(segment, limits)?;
         let map = ChunkMap::new(chunks)?;
+        findings.extend(map.damage().cloned());
+        let damage = damage.or(map.damage().cloned());
         let told = main_trailer.sectors;
         let by_tables =
             tables.iter().map(|table| table.start.saturating_add(table.sectors)).max().unwrap_or(0);
@@ -99,6 +103,7 @@ impl Udif {
             map,
             sectors,
             findings,
+            damage,
             largest_chunk: limits.image_chunk_bytes,
             cache: ChunkCache::new(limits.chunk_cache_bytes),
             touched,
@@ -202,8 +207,9 @@ impl Udif {
     fn expand(&self, index: usize, chunk: &Chunk, dst: &mut [u8]) -> Result<()> {
         self.check_expanded(chunk)?;
         self.check_stored(chunk)?;
-        // Whatever is longer than this is not compressed; what stands behind it can't matter.
-        let most = chunk.len().saturating_mul(2).saturating_add(64 << 10);
+        // No codec makes data longer than this, and what stands behind it can't matter. It is little: in images inside
+        // images every byte read here may cost a chunk there.
+        let most = chunk.len().saturating_add(chunk.len() >> 3).saturating_add(1 << 10);
         let len = to_usize(chunk.stored.min(most))?;
         let result = match self.data.slice_at(chunk.offset, len) {
             Some(src) => chunk.kind.expand(src, dst),
@@ -269,7 +275,10 @@ impl ReadAt for Udif {
             let here = to_usize(end.saturating_sub(at).min(len64(rest.len())))?;
             let (now, later) = rest.split_at_mut(here);
             match slot {
-                Slot::Gap(_) => now.fill(0),
+                Slot::Gap(_) => match &self.damage {
+                    Some(damage) => return Err(damage.clone().into()),
+                    None => now.fill(0),
+                },
                 Slot::Chunk(index, chunk) => {
                     self.read_chunk(
                         index,
@@ -289,7 +298,7 @@ impl ReadAt for Udif {
         let slot = self.map.at(offset.checked_div(SECTOR)?);
         let len = slot.end().saturating_mul(SECTOR).saturating_sub(offset).min(left);
         Some(match slot {
-            Slot::Gap(_) => Run { len, zeros: true },
+            Slot::Gap(_) => Run { len, zeros: self.damage.is_none() },
             Slot::Chunk(_, chunk) => Run { len, zeros: chunk.kind.is_zeros() },
         })
     }
@@ -306,13 +315,26 @@ fn read_tables(segment: &Segment, limits: &Limits) -> Result<Tables> {
     if trailer.xml_len == 0 {
         return tables_in_fork(segment, limits);
     }
-    match tables_in_list(segment, limits) {
-        Err(Error::Corrupt(finding)) if trailer.fork_len > 0 => {
-            let mut tables = tables_in_fork(segment, limits).map_err(|_| Error::Corrupt(finding.clone()))?;
-            tables.findings.push(*finding);
+    let listed = tables_in_list(segment, limits);
+    let damage = match &listed {
+        Ok(tables) => tables.damage.clone(),
+        Err(error) => error.corrupt().cloned(),
+    };
+    let Some(damage) = damage.filter(|_| trailer.fork_len > 0) else { return listed };
+    match tables_in_fork(segment, limits) {
+        Ok(mut tables) if tables.damage.is_none() || listed.is_err() => {
+            tables.findings.push(damage);
             Ok(tables)
         }
-        result => result,
+        _ => listed,
+    }
+}
+
+/// The tables, if at least one is sound or nothing is wrong with that there is none.
+fn any_sound(tables: Tables) -> Result<Tables> {
+    match tables.damage {
+        Some(damage) if tables.chunks.is_empty() => Err(damage.into()),
+        _ => Ok(tables),
     }
 }
 
@@ -320,9 +342,12 @@ fn tables_in_list(segment: &Segment, limits: &Limits) -> Result<Tables> {
     let xml = read_bounded(&segment.image, segment.trailer.xml_offset, segment.trailer.xml_len, limits)?;
     let mut tables = Tables::default();
     for entry in plist::resource_fork(&xml, "blkx")? {
-        tables.add(entry.id, entry.name, &entry.data, limits)?;
+        match entry {
+            Ok(entry) => tables.add(entry.id, entry.name, &entry.data, limits)?,
+            Err(error) => tables.lose_if_corrupt(Err(error))?,
+        }
     }
-    Ok(tables)
+    any_sound(tables)
 }
 
 fn tables_in_fork(segment: &Segment, limits: &Limits) -> Result<Tables> {
@@ -338,10 +363,10 @@ fn tables_in_fork(segment: &Segment, limits: &Limits) -> Result<Tables> {
         let name = String::from_utf8_lossy(&resource.name).into_owned();
         tables.add(i32::from(resource.id), name, &bytes, limits)?;
     }
-    if tables.tables.is_empty() {
+    if tables.tables.is_empty() && tables.damage.is_none() {
         return Err(Error::damage(Damage::Missing, Place::new("resource fork", "blkx")));
     }
-    Ok(tables)
+    any_sound(tables)
 }
 
 fn read_bounded(device: &dyn ReadAt, offset: u64, len: u64, limits: &Limits) -> Result<Vec<u8>> {

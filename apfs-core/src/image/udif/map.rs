@@ -8,13 +8,14 @@ use crate::base::bytes::len64;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 
-/// All chunks of an image. No two of them have a sector in common.
+/// All chunks of an image.
 #[derive(Debug)]
 pub(super) struct ChunkMap {
     /// Those of a table stand together, each table's by sector.
     chunks: Vec<Chunk>,
-    /// Numbers of the chunks, by sector.
+    /// Numbers of those that have no sector in common with another one, by sector.
     order: Vec<u32>,
+    damage: Option<Corrupt>,
 }
 
 /// What is at a sector.
@@ -22,7 +23,7 @@ pub(super) struct ChunkMap {
 pub(super) enum Slot<'a> {
     /// A chunk, with its number.
     Chunk(usize, &'a Chunk),
-    /// No table says anything about it, up to this sector: it reads as zeros.
+    /// No chunk describes it, up to this sector: it reads as zeros if nothing is wrong with the tables.
     Gap(u64),
 }
 
@@ -37,25 +38,40 @@ impl Slot<'_> {
 }
 
 impl ChunkMap {
-    /// Puts chunks in order.
+    /// Puts chunks in order. Of those that have sectors in common nobody can say which is the right one: all of them
+    /// are left out.
     ///
     /// # Errors
-    /// `Corrupt` if two of them have a sector in common.
+    /// `Limit` for more chunks than 2^32.
     pub(super) fn new(chunks: Vec<Chunk>) -> Result<ChunkMap> {
         let count = u32::try_from(chunks.len())
             .map_err(|_| Error::limit("chunks of an image", u64::from(u32::MAX), len64(chunks.len())))?;
         let start = |index: &u32| get(&chunks, *index).map_or(0, |chunk| chunk.start);
         let mut order: Vec<u32> = (0..count).collect();
         order.sort_unstable_by_key(start);
-        let mut end = 0;
-        for chunk in order.iter().filter_map(|index| get(&chunks, *index)) {
+        let (mut kept, mut end, mut is_shared, mut damage) =
+            (Vec::with_capacity(order.len()), 0, false, None);
+        for index in order {
+            let Some(chunk) = get(&chunks, index) else { continue };
             if chunk.start < end {
                 let place = Place::new("BLKXChunkEntry", "SectorNumber");
-                return Err(Corrupt::new(Damage::Overlap, place).found(chunk.start).into());
+                damage.get_or_insert_with(|| Corrupt::new(Damage::Overlap, place).found(chunk.start));
+                if !is_shared {
+                    kept.pop();
+                }
+                is_shared = true;
+            } else {
+                kept.push(index);
+                is_shared = false;
             }
-            end = chunk.end();
+            end = chunk.end().max(end);
         }
-        Ok(ChunkMap { chunks, order })
+        Ok(ChunkMap { chunks, order: kept, damage })
+    }
+
+    /// What is wrong with the chunks, if something is.
+    pub(super) fn damage(&self) -> Option<&Corrupt> {
+        self.damage.as_ref()
     }
 
     /// What is at a sector; a gap may go on behind the end of the disk.
@@ -80,7 +96,7 @@ impl ChunkMap {
         self.chunks.get(range.clone()).unwrap_or_default()
     }
 
-    /// First sector behind all chunks.
+    /// First sector behind all chunks but those that were left out.
     pub(super) fn end(&self) -> u64 {
         self.order.last().and_then(|index| get(&self.chunks, *index)).map_or(0, Chunk::end)
     }
@@ -99,7 +115,7 @@ mod tests {
         Chunk { start, sectors, kind: ChunkKind::Raw, offset: 0, stored: 0 }
     }
 
-    /// Unordered chunks and gaps are found by sector; a common sector is refused.
+    /// Unordered chunks and gaps are found by sector; chunks with a common sector are left out, and only they.
     #[test]
     fn by_sector() {
         let map = ChunkMap::new([chunk(20, 5), chunk(0, 4), chunk(4, 6)].to_vec()).unwrap();
@@ -111,8 +127,15 @@ mod tests {
         assert_eq!(all, [(1, 0), (1, 0), (2, 0), (2, 0), (9, 20), (9, 20), (0, 0), (0, 0)]);
         assert!(matches!(map.at(25), Slot::Gap(end) if end > 1 << 50));
         assert_eq!(map.end(), 25);
+        assert!(map.damage().is_none());
         for bad in [[chunk(0, 5), chunk(4, 1)], [chunk(4, 1), chunk(4, 1)], [chunk(0, 9), chunk(3, 1)]] {
-            assert!(ChunkMap::new(bad.to_vec()).is_err());
+            let map = ChunkMap::new([&bad[..], &[chunk(8, 2), chunk(20, 1), chunk(30, 1)]].concat()).unwrap();
+            assert_eq!(map.damage().map(|damage| damage.damage), Some(Damage::Overlap));
+            assert!(matches!(map.at(4), Slot::Gap(8 | 20)), "{bad:?}");
+            let both = bad[0].sectors == 9;
+            assert_eq!(matches!(map.at(9), Slot::Gap(20)), both, "8 is shared with the chunk of 9 sectors");
+            assert!(matches!(map.at(20), Slot::Chunk(3, _)) && matches!(map.at(30), Slot::Chunk(4, _)));
+            assert_eq!(map.end(), 31);
         }
     }
 }

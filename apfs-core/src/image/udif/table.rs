@@ -76,11 +76,33 @@ pub(super) struct Tables {
     /// The stored checksums one behind the other, which is what the master checksum is of.
     pub(super) checksums: Vec<u8>,
     pub(super) findings: Vec<Corrupt>,
+    /// The first finding that cost chunks: what no chunk describes need not be zeros.
+    pub(super) damage: Option<Corrupt>,
 }
 
 impl Tables {
-    /// Adds a table.
+    /// Adds a table, or what is wrong with it. Of a table with an entry that makes no sense the others are taken.
+    ///
+    /// # Errors
+    /// `Unsupported` for another version, `Limit` for a disk that is too large.
     pub(super) fn add(&mut self, id: i32, name: String, bytes: &[u8], limits: &Limits) -> Result<()> {
+        let taken = self.take(id, name, bytes, limits);
+        self.lose_if_corrupt(taken)
+    }
+
+    /// Notes damage that costs chunks; other errors stay what they are.
+    pub(super) fn lose_if_corrupt(&mut self, result: Result<()>) -> Result<()> {
+        match result {
+            Err(Error::Corrupt(finding)) => {
+                self.damage.get_or_insert_with(|| (*finding).clone());
+                self.findings.push(*finding);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    fn take(&mut self, id: i32, name: String, bytes: &[u8], limits: &Limits) -> Result<()> {
         let short = || Corrupt::new(Damage::Bounds, place(""));
         let (raw, entries) = pod_rest::<RawTable>(bytes).ok_or_else(short)?;
         if raw.signature != *b"mish" {
@@ -97,7 +119,7 @@ impl Tables {
             return Err(Corrupt::new(Damage::Bounds, place).expected(there).found(count).into());
         }
         let first = self.chunks.len();
-        let mut rest = entries;
+        let (mut rest, mut lost) = (entries, Ok(()));
         for index in 0..count {
             let (entry, behind) = pod_rest::<RawChunk>(rest).ok_or_else(short)?;
             rest = behind;
@@ -108,9 +130,15 @@ impl Tables {
                 }
                 COMMENT => {}
                 _ if entry.sector_count.get() == 0 => {}
-                _ => self.chunks.push(chunk(raw, entry, index, limits)?),
+                _ => match chunk(raw, entry, index, limits) {
+                    Ok(chunk) => self.chunks.push(chunk),
+                    Err(error @ Error::Corrupt(_)) => lost = lost.and(Err(error)),
+                    Err(error) => return Err(error),
+                },
             }
         }
+        // One finding for all of them: there may be millions.
+        self.lose_if_corrupt(lost)?;
         let table = Table {
             id,
             name,
@@ -147,6 +175,12 @@ impl Tables {
             let sectors = end.saturating_sub(table.start);
             let finding = Corrupt::new(Damage::Bounds, place("SectorCount"));
             self.findings.push(finding.expected(sectors).found(table.sectors));
+        }
+        let described = chunks.iter().fold(0u64, |sum, chunk| sum.saturating_add(chunk.sectors));
+        if described < table.sectors && self.damage.is_none() {
+            let finding = Corrupt::new(Damage::Missing, Place::new("BLKXChunkEntry", "SectorNumber"));
+            let found = alloc::format!("{described} of {} sectors of table {}", table.sectors, table.id);
+            self.findings.push(finding.found(found));
         }
     }
 }
