@@ -106,7 +106,8 @@ impl SecretArgs {
 }
 
 fn read_all(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
+    // At full length from the start: a vector that grows leaves copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
     File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
