@@ -171,6 +171,21 @@ fn linked_parts() {
     check(&*opened.unwrapped.device, &[pattern(1000, 1), pattern(1000, 2)].concat());
 }
 
+/// A part whose name is not UTF-8 is not taken for the whole disk.
+#[test]
+#[cfg(target_os = "linux")]
+fn names_of_bytes() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(name));
+    for (name, expected) in [(&b"\xFF.001"[..], Some(Class::Unsupported)), (b"\xFF.img", None)] {
+        fs::write(path(name), pattern(1000, 1)).unwrap();
+        assert_eq!(class(&path(name)), expected);
+    }
+    let raw = open_path(path(b"\xFF.001"), Some(Format::Raw), &[], &Limits::default());
+    check(&*raw.unwrap().unwrapped.device, &pattern(1000, 1));
+}
+
 /// A pipe is refused at once: nobody may ever write to it.
 #[test]
 #[cfg(unix)]

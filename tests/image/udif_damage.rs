@@ -65,6 +65,18 @@ fn broken_chunks() {
     assert_eq!(error.to_string(), "unsupported: chunk of a disk image, type 0x80000003");
 }
 
+/// A broken chunk is expanded once, however often its parts are asked for.
+#[test]
+fn broken_chunk_again() {
+    let (built, data) = three(|entry| entry.len = 5);
+    let image = open(&built.build()).unwrap();
+    let mut said: Vec<_> =
+        (10..20).map(|sector| read(&image, sector * 512, 512).unwrap_err().to_string()).collect();
+    said.dedup();
+    assert_eq!((said.len(), image.expanded().times), (1, 1));
+    assert!(read(&image, 0, data.len()).is_ok());
+}
+
 /// A chunk that promises more sectors than it has is an error, never zeros.
 #[test]
 fn lying_sectors() {

@@ -32,10 +32,18 @@ pub enum Parts {
 /// The other parts of what a path is a part of; `None` if its name is not that of one.
 ///
 /// # Errors
-/// `NotFound` if a part is missing before or between others, `Corrupt` if one is there twice, `Limit` for more parts than allowed,
-/// `Io`.
+/// `NotFound` if a part is missing before or between others, `Corrupt` if one is there twice, `Limit` for more parts than
+/// allowed, `Unsupported` for a name that is not UTF-8, `Io`.
 pub fn parts(path: &Path, limits: &Limits) -> Result<Option<Parts>> {
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    let Some(name) = path.file_name() else { return Ok(None) };
+    let Some(name) = name.to_str() else {
+        let name = name.to_string_lossy();
+        // Opened alone it would be a disk that ends early.
+        return match Family::of(&name).filter(|(family, _)| family.is_certain(&name)) {
+            Some(_) => Err(Error::unsupported("part of a disk whose name is not UTF-8", "rename its parts")),
+            None => Ok(None),
+        };
+    };
     if let Some(stem) = segment_stem(name) {
         return segments(path, stem, limits);
     }

@@ -1,9 +1,10 @@
-//! The chunks that were expanded last.
+//! The chunks that were expanded last, and those that could not be.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::base::sync::Mutex;
+use crate::codec::Fault;
 
 /// Chunks kept at most, however small they are: they are searched one by one.
 const PLACES: usize = 64;
@@ -15,11 +16,25 @@ pub(super) struct ChunkCache {
     /// Number and bytes, most recently used first.
     chunks: Mutex<Vec<(usize, Arc<Vec<u8>>)>>,
     budget: usize,
+    /// Chunks that can't be expanded, the newest first: whoever saves what can be read asks for each part of them.
+    broken: Mutex<Vec<(usize, Fault)>>,
 }
 
 impl ChunkCache {
     pub(super) fn new(budget: usize) -> ChunkCache {
-        ChunkCache { chunks: Mutex::new(Vec::new()), budget }
+        ChunkCache { chunks: Mutex::new(Vec::new()), budget, broken: Mutex::new(Vec::new()) }
+    }
+
+    /// Why a chunk can't be expanded, if that was tried not long ago.
+    pub(super) fn fault(&self, index: usize) -> Option<Fault> {
+        self.broken.with(|broken| broken.iter().find(|(key, _)| *key == index).map(|(_, fault)| *fault))
+    }
+
+    pub(super) fn insert_fault(&self, index: usize, fault: Fault) {
+        self.broken.with(|broken| {
+            broken.truncate(PLACES.saturating_sub(1));
+            broken.insert(0, (index, fault));
+        });
     }
 
     pub(super) fn get(&self, index: usize) -> Option<Arc<Vec<u8>>> {

@@ -16,6 +16,7 @@ use crate::base::bytes::{len64, to_usize, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
+use crate::codec::Fault;
 use crate::image::plist;
 use crate::image::resource_fork::ResourceFork;
 use crate::io::read_at::{ReadAt, Run, past_end};
@@ -182,6 +183,9 @@ impl Udif {
             self.check_stored(chunk)?;
             return self.data.read_exact_at(chunk.offset.saturating_add(inside), buf);
         }
+        if let Some(fault) = self.cache.fault(index) {
+            return Err(chunk.broken(fault));
+        }
         if inside == 0 && len64(buf.len()) == chunk.len() {
             return match self.cache.get(index) {
                 Some(bytes) => copy(&bytes, 0, buf),
@@ -225,7 +229,10 @@ impl Udif {
         }
         match result {
             Some(Ok(())) => Ok(()),
-            Some(Err(fault)) => Err(Corrupt::new(Damage::Compressed, chunk.place("")).found(fault).into()),
+            Some(Err(fault)) => {
+                self.cache.insert_fault(index, fault);
+                Err(chunk.broken(fault))
+            }
             None => Err(Error::unsupported(alloc::format!("chunk of a disk image, {}", chunk.kind), "")),
         }
     }
@@ -251,6 +258,10 @@ impl Chunk {
     /// Bytes that it expands to.
     pub(super) fn len(&self) -> u64 {
         self.sectors.saturating_mul(SECTOR)
+    }
+
+    fn broken(&self, fault: Fault) -> Error {
+        Corrupt::new(Damage::Compressed, self.place("")).found(fault).into()
     }
 
     /// The chunk by its first byte on the disk.
