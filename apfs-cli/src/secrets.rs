@@ -13,7 +13,7 @@ use crate::exit::Failure;
 /// Variable that holds a password.
 const VARIABLE: &str = "APFS_PASSWORD";
 /// Bytes of a file or descriptor that a secret may have.
-const LONGEST: u64 = 64 << 10;
+const LONGEST: usize = 64 << 10;
 
 /// Passwords and keys to try, each on everything that is encrypted.
 #[derive(Debug, Clone, Default, ClapArgs)]
@@ -106,9 +106,13 @@ impl SecretArgs {
 }
 
 fn read_all(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    // At full length from the start: a vector that grows leaves copies behind that nobody wipes.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
-    File::open(path)?.take(LONGEST).read_to_end(&mut bytes)?;
+    // All of it from the start: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST.saturating_add(1)));
+    let most = u64::try_from(bytes.capacity()).unwrap_or(u64::MAX);
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    if bytes.len() > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "too long for a password or key"));
+    }
     Ok(bytes)
 }
 
