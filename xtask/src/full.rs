@@ -1,10 +1,29 @@
 //! What takes longer than a change may wait for.
 
+use std::path::Path;
+
 use crate::lab;
 use crate::run::{Failed, cargo, command, run, target};
 
 /// How long fresh mutated images are tried.
 const HUNT_MINUTES: &str = "10";
+
+/// Expanding disk images of 320 MiB against other programs. The images are made in memory where that can be.
+fn expand_images(program: &Path) -> Result<(), Failed> {
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() { memory.join("apfs-udif") } else { target().join("udif") };
+    let environment = target().join("udif-python");
+    let python = environment.join("bin/python");
+    run(command("mkdir", &["-p", &folder.to_string_lossy()]))?;
+    run(command("python3", &["-m", "venv", &environment.to_string_lossy()]))?;
+    run(command(&python, &["-m", "pip", "install", "--quiet", "pyliblzfse"]))?;
+    run(command(&python, &["benches/make_udif.py", &folder.to_string_lossy()]))?;
+    let mut bench = cargo(&["bench", "-p", "apfs-benches", "--bench", "udif"]);
+    bench.env("APFS_UDIF_IMAGES", &folder).env("APFS_BIN", program);
+    let measured = run(bench);
+    run(command("rm", &["-rf", &folder.to_string_lossy()]))?;
+    measured
+}
 
 /// Large images against the kernel's own listing and other readers, and every bit of the metadata flipped.
 pub(crate) fn full() -> Result<(), Failed> {
@@ -37,6 +56,10 @@ pub(crate) fn full() -> Result<(), Failed> {
     let mut peers = cargo(&["bench", "-p", "apfs-benches", "--bench", "peers"]);
     peers.env("APFS_LAB_IMAGES", &images).env("APFS_BIN", &program);
     run(peers)?;
+    for bench in ["codecs", "crypt"] {
+        run(cargo(&["bench", "-p", "apfs-benches", "--bench", bench]))?;
+    }
+    expand_images(&program)?;
     println!("== full: all done");
     Ok(())
 }

@@ -12,7 +12,7 @@ const IMAGES: [(&str, &[&str], &str, &str); 3] = [
 ];
 
 /// Debian packages that the lab and the comparisons need.
-const PACKAGES: [&str; 18] = [
+const PACKAGES: [&str; 19] = [
     "busybox-static",
     "gcc",
     "libc6-dev",
@@ -29,6 +29,7 @@ const PACKAGES: [&str; 18] = [
     "libfsapfs-utils",
     "sleuthkit",
     "7zip",
+    "dmg2img",
     "time",
     "valgrind",
 ];
