@@ -12,8 +12,9 @@ use crate::base::bytes::{len64, pod, to_usize, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
+use crate::io::bands::read_by_band;
 use crate::io::cache::Cache;
-use crate::io::read_at::{ReadAt, Run, past_end};
+use crate::io::read_at::{ReadAt, Run};
 
 /// Start of the file.
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout, Unaligned)]
@@ -319,20 +320,11 @@ impl ReadAt for AsifImage {
         self.len
     }
 
-    fn read_exact_at(&self, offset: u64, mut buf: &mut [u8]) -> Result<()> {
-        if offset.checked_add(len64(buf.len())).is_none_or(|end| end > self.len) {
-            return Err(past_end(offset, buf.len(), self.len));
-        }
-        let mut at = offset;
-        while !buf.is_empty() {
-            let inside = at.checked_rem(self.shape.chunk).unwrap_or(0);
-            let len = to_usize(self.shape.chunk.saturating_sub(inside).min(len64(buf.len())))?;
-            let (now, later) = buf.split_at_mut(len);
-            self.read_chunk(at, now)?;
-            at = at.saturating_add(len64(len));
-            buf = later;
-        }
-        Ok(())
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        let chunk = self.shape.chunk;
+        read_by_band((self.len, chunk), offset, buf, |number, inside, now| {
+            self.read_chunk(number.saturating_mul(chunk).saturating_add(inside), now)
+        })
     }
 
     fn run_at(&self, offset: u64) -> Option<Run> {

@@ -14,6 +14,7 @@ use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
 use crate::base::secret::Secret;
+use crate::io::bands::read_by_band;
 use crate::io::file::FileDevice;
 use crate::io::file_pool::{FilePool, open_regular};
 use crate::io::read_at::{ReadAt, Run, past_end};
@@ -174,26 +175,17 @@ impl ReadAt for Bands {
         self.len
     }
 
-    fn read_exact_at(&self, offset: u64, mut buf: &mut [u8]) -> Result<()> {
-        if offset.checked_add(len64(buf.len())).is_none_or(|end| end > self.len) {
-            return Err(past_end(offset, buf.len(), self.len));
-        }
-        let mut at = offset;
-        while !buf.is_empty() {
-            let (number, inside) = self.locate(at);
-            let len = to_usize(self.band_len.saturating_sub(inside).min(len64(buf.len())))?;
-            let (band, later) = buf.split_at_mut(len);
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        read_by_band((self.len, self.band_len), offset, buf, |number, inside, band| {
             let file = self.file(number)?;
-            let stored = file.as_ref().map_or(0, |(_, stored)| stored.saturating_sub(inside).min(len64(len)));
-            let (now, zeros) = band.split_at_mut(to_usize(stored)?);
+            let stored = file.as_ref().map_or(0, |(_, stored)| stored.saturating_sub(inside));
+            let (now, zeros) = band.split_at_mut(to_usize(stored.min(len64(band.len())))?);
             zeros.fill(0);
-            if let Some((file, _)) = file.filter(|_| !now.is_empty()) {
-                file.read_exact_at(inside, now)?;
+            match file.filter(|_| !now.is_empty()) {
+                Some((file, _)) => file.read_exact_at(inside, now),
+                None => Ok(()),
             }
-            at = at.saturating_add(len64(len));
-            buf = later;
-        }
-        Ok(())
+        })
     }
 
     fn run_at(&self, offset: u64) -> Option<Run> {

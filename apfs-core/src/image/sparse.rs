@@ -13,7 +13,8 @@ use crate::base::bytes::{len64, pod, to_usize, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::limits::Limits;
-use crate::io::read_at::{ReadAt, Run, past_end};
+use crate::io::bands::read_by_band;
+use crate::io::read_at::{ReadAt, Run};
 
 const SIGNATURE: [u8; 4] = *b"sprs";
 const SECTOR: u64 = 512;
@@ -246,21 +247,10 @@ impl ReadAt for SparseImage {
         self.len
     }
 
-    fn read_exact_at(&self, offset: u64, mut buf: &mut [u8]) -> Result<()> {
-        if offset.checked_add(len64(buf.len())).is_none_or(|end| end > self.len) {
-            return Err(past_end(offset, buf.len(), self.len));
-        }
-        let mut at = offset;
-        while !buf.is_empty() {
-            let number = at.checked_div(self.band_len).unwrap_or(0);
-            let inside = at.checked_rem(self.band_len).unwrap_or(0);
-            let len = to_usize(self.band_len.saturating_sub(inside).min(len64(buf.len())))?;
-            let (now, later) = buf.split_at_mut(len);
-            self.read_band(number, inside, now)?;
-            at = at.saturating_add(len64(len));
-            buf = later;
-        }
-        Ok(())
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        read_by_band((self.len, self.band_len), offset, buf, |number, inside, now| {
+            self.read_band(number, inside, now)
+        })
     }
 
     fn run_at(&self, offset: u64) -> Option<Run> {

@@ -1,5 +1,6 @@
 //! Floor 1: devices that give bytes, and the block cache. Nothing here can write.
 
+pub(crate) mod bands;
 pub(crate) mod cache;
 #[cfg(feature = "std")]
 pub mod file;
