@@ -5,10 +5,18 @@ use super::sources::{root, sources};
 
 /// Folders and files from the ground up. Those of one line may not use each other. Floors 1 and 3 have two lines:
 /// names are hashed with checksums, and decmpfs headers complete what the common view says of a file.
-const FLOORS: [&[&str]; 6] =
-    [&["base"], &["sum"], &["io", "codec", "crypto", "text"], &["image"], &["apfs/raw", "fs"], &["decmpfs"]];
+const FLOORS: [&[&str]; 6] = [
+    &["base"],
+    &["sum"],
+    &["io", "codec", "crypto", "text", "tree"],
+    &["image"],
+    &["apfs/raw", "hfsplus/raw", "fs"],
+    &["decmpfs", "corestorage"],
+];
 
-/// Files of floors 4 and 5: each may use those before it.
+/// Files of floors 4 and 5: each may use those before it. The file systems do not use one another.
+const FILE_SYSTEMS: [(&str, &[&str]); 2] = [("apfs", &APFS), ("hfsplus", &HFSPLUS)];
+
 const APFS: [&str; 23] = [
     "object",
     "tree_kind",
@@ -35,20 +43,46 @@ const APFS: [&str; 23] = [
     "scan",
 ];
 
+const HFSPLUS: [&str; 17] = [
+    "header",
+    "wrapper",
+    "journal",
+    "tree_kind",
+    "node",
+    "fork",
+    "store",
+    "btree",
+    "record",
+    "extents",
+    "volume",
+    "links",
+    "data",
+    "compressed",
+    "fs",
+    "places",
+    "scan",
+];
+
 /// The folder or file that a module belongs to, and how high it stands. `None` for what has no place.
 fn place(module: &[&str]) -> Option<(String, usize)> {
-    let unit = match module {
-        ["apfs", name, ..] => format!("apfs/{name}"),
-        [name, ..] => (*name).to_owned(),
+    let (system, unit) = match module {
+        ["open", ..] => return Some(("open".to_owned(), usize::MAX)),
+        [system @ ("apfs" | "hfsplus"), name, ..] => (*system, format!("{system}/{name}")),
+        [name, ..] => ("", (*name).to_owned()),
         [] => return None,
     };
-    let floor = FLOORS.iter().position(|names| names.contains(&unit.as_str()));
-    let in_apfs = || APFS.iter().position(|name| unit.strip_prefix("apfs/") == Some(name));
-    let top = || (unit == "open").then_some(0);
-    let height = floor
-        .or_else(|| in_apfs().map(|index| FLOORS.len() + index))
-        .or_else(|| top().map(|_| FLOORS.len() + APFS.len()));
-    height.map(|height| (unit, height))
+    if let Some(floor) = FLOORS.iter().position(|names| names.contains(&unit.as_str())) {
+        return Some((unit, floor));
+    }
+    let (_, files) = FILE_SYSTEMS.iter().find(|(name, _)| *name == system)?;
+    let index = files.iter().position(|name| unit.ends_with(&format!("/{name}")))?;
+    Some((unit, FLOORS.len() + index))
+}
+
+/// True if both are parts of file systems, but not of the same one.
+fn are_strangers(one: &str, other: &str) -> bool {
+    let system = |unit: &str| FILE_SYSTEMS.iter().position(|(name, _)| unit.starts_with(&format!("{name}/")));
+    matches!((system(one), system(other)), (Some(one), Some(other)) if one != other)
 }
 
 /// Imports of a file that it may not have.
@@ -59,9 +93,11 @@ fn violations(module: &[&str], source: &str) -> Vec<String> {
     let forbidden = |path: &Vec<String>| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         match place(&path) {
-            Some((other, other_height)) => other != unit && other_height >= height,
-            // What `apfs/mod.rs` hands out is for the floors above.
-            None => !(unit == "open" && path.first() == Some(&"apfs")),
+            Some((other, other_height)) => {
+                other != unit && (other_height >= height || are_strangers(&unit, &other))
+            }
+            // What the `mod.rs` of a file system hands out is for the floors above.
+            None => !(unit == "open" && matches!(path.first(), Some(&("apfs" | "hfsplus")))),
         }
     };
     let paths = imports(module, source).into_iter().filter(forbidden);
@@ -103,6 +139,9 @@ fn planted_imports_are_caught() {
         (vec!["apfs", "view"], "use crate::apfs::Container;"),
         (vec!["apfs", "view"], "use crate::Error;"),
         (vec!["sum", "crc32"], "use super::super::io::cache;"),
+        (vec!["hfsplus", "scan"], "use crate::apfs::node::Node;"),
+        (vec!["apfs", "scan"], "use crate::hfsplus::raw::header::X;"),
+        (vec!["hfsplus", "node"], "use super::btree::Cursor;"),
         (vec!["penthouse"], ""),
     ] {
         assert_eq!(violations(&module, source).len(), 1, "{module:?}: {source}");

@@ -1,0 +1,1 @@
+//! CoreStorage: logical volumes on physical ones, FileVault 2 included (sheet corestorage).

@@ -1,0 +1,3 @@
+//! HFS+ and HFSX: volumes, their trees and files (sheet hfsplus).
+
+pub mod raw;
