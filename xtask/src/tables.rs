@@ -137,16 +137,28 @@ fn write_decompositions(source: &mut String, text: &str) -> Result<(), Failed> {
         source,
         format_args!(
             "\n/// Units that are stored decomposed, ascending, and as what: up to four units, zeros behind them.\n\
-             #[rustfmt::skip]\npub(super) static DECOMPOSITIONS: [(u16, [u16; 4]); {}] = [\n",
+             #[rustfmt::skip]\npub(super) static DECOMPOSITIONS: [(u16, [u16; 4]); {}] = [",
             rows.len()
         ),
     );
-    for (from, [a, b, c, d]) in rows {
-        let row = format_args!("    (0x{from:04X}, [0x{a:04X}, 0x{b:04X}, 0x{c:04X}, 0x{d:04X}]),\n");
-        write_to(source, row);
-    }
-    *source += "];\n";
+    let row = |(from, [a, b, c, d]): &(u16, [u16; 4])| {
+        format!("(0x{from:04X}, [0x{a:04X}, {}, {}, {}])", or_zero(*b), or_zero(*c), or_zero(*d))
+    };
+    write_rows(source, 3, rows.iter().map(row).collect());
     Ok(())
+}
+
+/// A unit as a number, or 0 for none.
+fn or_zero(unit: u16) -> String {
+    if unit == 0 { "0".to_owned() } else { format!("0x{unit:04X}") }
+}
+
+/// Writes the elements of an array, some on a line, and its end.
+fn write_rows(source: &mut String, on_a_line: usize, rows: Vec<String>) {
+    for line in rows.chunks(on_a_line) {
+        write_to(source, format_args!("\n    {},", line.join(", ")));
+    }
+    *source += "\n];\n";
 }
 
 /// First and last unit of a run of marks and their class, of one line.
@@ -163,14 +175,12 @@ fn write_classes(source: &mut String, text: &str) -> Result<(), Failed> {
         source,
         format_args!(
             "\n/// Marks that are put in order: first and last unit, ascending, and class.\n\
-             #[rustfmt::skip]\npub(super) static CLASSES: [(u16, u16, u8); {}] = [\n",
+             #[rustfmt::skip]\npub(super) static CLASSES: [(u16, u16, u8); {}] = [",
             rows.len()
         ),
     );
-    for (first, last, class) in rows {
-        write_to(source, format_args!("    (0x{first:04X}, 0x{last:04X}, {class}),\n"));
-    }
-    *source += "];\n";
+    let row = |(first, last, class): &(u16, u16, u8)| format!("(0x{first:04X}, 0x{last:04X}, {class})");
+    write_rows(source, 4, rows.iter().map(row).collect());
     Ok(())
 }
 
