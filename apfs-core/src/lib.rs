@@ -56,6 +56,7 @@ pub use base::damage::{Corrupt, Damage, Place};
 pub use base::error::{Class, Error, LockReason, Locked, Result};
 pub use base::ids::{BlockSize, FileId, Oid, Paddr, Uuid, Xid};
 pub use base::limits::Limits;
+pub use base::options::OpenOptions;
 pub use base::report::{Checksums, Observer};
 pub use base::secret::Secret;
 pub use base::time::Timestamp;

@@ -5,10 +5,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::apfs::{Container, ContainerOptions, Volume};
+use crate::apfs::{Container, Volume};
 use crate::base::damage::Corrupt;
 use crate::base::error::{Error, Result};
 use crate::base::ids::Uuid;
+use crate::base::options::OpenOptions;
 use crate::image::format::Format;
 use crate::image::layers::{Layer, Unwrapped, unwrap};
 use crate::image::part::table::{Entry, PartitionType, Table};
@@ -119,7 +120,7 @@ impl Disk {
     /// # Errors
     /// `Unsupported` for a known format that this version does not read, `Locked` for an encrypted image that no
     /// secret fits, `NotFound` if nothing is recognised.
-    pub fn open(device: Arc<dyn ReadAt>, options: &ContainerOptions) -> Result<Disk> {
+    pub fn open(device: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Disk> {
         Disk::open_as(device, None, options)
     }
 
@@ -128,17 +129,13 @@ impl Disk {
     ///
     /// # Errors
     /// As [`Disk::open`].
-    pub fn open_as(
-        source: Arc<dyn ReadAt>,
-        format: Option<Format>,
-        options: &ContainerOptions,
-    ) -> Result<Disk> {
+    pub fn open_as(source: Arc<dyn ReadAt>, format: Option<Format>, options: &OpenOptions) -> Result<Disk> {
         let Unwrapped { device, layers } = unwrap(source.clone(), format, &options.secrets, &options.limits)?;
         Ok(Disk { source, layers, ..Disk::of_raw(device, options)? })
     }
 
     /// Looks what is on a disk that has nothing around it.
-    fn of_raw(device: Arc<dyn ReadAt>, options: &ContainerOptions) -> Result<Disk> {
+    fn of_raw(device: Arc<dyn ReadAt>, options: &OpenOptions) -> Result<Disk> {
         let whole = probe(&*device);
         let known = *whole.as_ref().unwrap_or(&Content::Unknown);
         if let Some(table) = Table::find(&*device, known, &options.limits)? {
@@ -193,7 +190,7 @@ impl Disk {
     /// As [`Disk::open_path`].
     #[cfg(feature = "std")]
     pub fn open_file(path: impl AsRef<std::path::Path>) -> Result<Disk> {
-        Disk::open_path(path, &ContainerOptions::default())
+        Disk::open_path(path, &OpenOptions::default())
     }
 
     /// Looks what is at a path: a file or device node, a sparse bundle, or all numbered files of a disk in pieces, given
@@ -202,7 +199,7 @@ impl Disk {
     /// # Errors
     /// As [`Disk::open`], and `Io` if it can't be opened, `NotFound` if a piece is missing.
     #[cfg(feature = "std")]
-    pub fn open_path(path: impl AsRef<std::path::Path>, options: &ContainerOptions) -> Result<Disk> {
+    pub fn open_path(path: impl AsRef<std::path::Path>, options: &OpenOptions) -> Result<Disk> {
         Disk::open_path_as(path, None, options)
     }
 
@@ -215,7 +212,7 @@ impl Disk {
     pub fn open_path_as(
         path: impl AsRef<std::path::Path>,
         format: Option<Format>,
-        options: &ContainerOptions,
+        options: &OpenOptions,
     ) -> Result<Disk> {
         let Opened { source, unwrapped } = open_path(path, format, &options.secrets, &options.limits)?;
         Ok(Disk { source, layers: unwrapped.layers, ..Disk::of_raw(unwrapped.device, options)? })
@@ -288,7 +285,7 @@ impl Disk {
     ///
     /// # Errors
     /// As [`Container::open`]; `Unsupported` if something else is there.
-    pub fn container(&self, index: usize, options: ContainerOptions) -> Result<Container> {
+    pub fn container(&self, index: usize, options: OpenOptions) -> Result<Container> {
         let device = self.partition_device(index)?;
         let partition = self.partitions.get(index);
         let is_apfs_type = partition.is_some_and(|partition| partition.type_name.starts_with("Apple_APFS"));
@@ -304,7 +301,7 @@ impl Disk {
     ///
     /// # Errors
     /// As [`Disk::no_volume`] if there is no container at all.
-    pub fn volumes(&self, options: &ContainerOptions) -> Result<Vec<Result<Volume>>> {
+    pub fn volumes(&self, options: &OpenOptions) -> Result<Vec<Result<Volume>>> {
         let mut volumes = Vec::new();
         for partition in self.apfs_partitions() {
             match self.container(partition, options.clone()) {

@@ -32,7 +32,7 @@ fn on_built_images() {
 fn on_linux_images() {
     let Some(folder) = corpus::folder() else { return };
     for path in corpus::lab_images(&folder) {
-        let options = apfs_core::apfs::ContainerOptions::default();
+        let options = apfs_core::OpenOptions::default();
         let container = apfs_core::apfs::Container::open(corpus::device(&path), options).unwrap();
         for (slot, volume) in container.volumes() {
             assert_scan_is_walk(&format!("{} {slot}", path.display()), &volume.unwrap().view().unwrap());

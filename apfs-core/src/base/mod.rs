@@ -5,6 +5,7 @@ pub mod damage;
 pub mod error;
 pub mod ids;
 pub mod limits;
+pub mod options;
 pub mod report;
 pub mod secret;
 pub mod sync;
