@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use apfs_core::apfs::ContainerOptions;
 use apfs_core::apfs::key_blob::KeyBlob;
 use apfs_core::apfs::keybag;
 use apfs_core::apfs::record::dir::DirRec;
@@ -20,7 +19,7 @@ use apfs_core::image::resource_fork::ResourceFork;
 use apfs_core::text::escape::Escaped;
 use apfs_core::text::hfs_name::{self, HfsNameRule};
 use apfs_core::text::name::NameRule;
-use apfs_core::{BlockSize, Corrupt, Disk, Limits, Observer, ReadAt, Secret};
+use apfs_core::{BlockSize, Corrupt, Disk, Limits, Observer, OpenOptions, ReadAt, Secret};
 
 use crate::codec;
 use crate::patch::{Input, Patch, region_of};
@@ -62,8 +61,8 @@ pub fn limits() -> Limits {
     limits
 }
 
-fn options() -> ContainerOptions {
-    let mut options = ContainerOptions::default();
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::default();
     options.limits = limits();
     options.secrets = vec![Secret::password(PASSWORD)];
     options
@@ -120,7 +119,7 @@ pub fn check_disk(bytes: Vec<u8>) -> Outcome {
     out
 }
 
-fn check_disk_with(bytes: Vec<u8>, options: &ContainerOptions) -> Outcome {
+fn check_disk_with(bytes: Vec<u8>, options: &OpenOptions) -> Outcome {
     let mut out = Outcome::default();
     let device: Arc<dyn ReadAt> = Arc::new(bytes);
     let Some(disk) = out.ok(Disk::open(device, options)) else { return out };
