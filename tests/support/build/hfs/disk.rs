@@ -17,13 +17,13 @@ impl Disk {
     }
 
     /// Blocks so far.
-    pub fn len(&self) -> u32 {
+    pub fn block_count(&self) -> u32 {
         self.used.len() as u32
     }
 
     /// The next `count` blocks.
     pub fn alloc(&mut self, count: u32) -> Extent {
-        let start = self.len();
+        let start = self.block_count();
         self.grow(count, true);
         Extent { start, count }
     }

@@ -4,7 +4,7 @@ use core::cmp::Ordering;
 
 /// What a unit counts as; 0 is passed over.
 pub fn fold(unit: u16) -> u16 {
-    let even = unit % 2 == 0;
+    let even = unit.is_multiple_of(2);
     match unit {
         0x0000 => 0xFFFF,
         0x0041..=0x005A => unit + 0x20,

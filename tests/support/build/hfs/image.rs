@@ -105,7 +105,7 @@ impl HfsImage {
 
     /// Changes both volume headers.
     pub fn edit_headers(&mut self, change: impl Fn(&mut [u8])) {
-        let places: Vec<_> = self.places.iter().cloned().collect();
+        let places = self.places.clone();
         for place in places {
             if matches!(place.role, HfsRole::Header | HfsRole::AlternateHeader) {
                 change(&mut self.bytes[place.range]);

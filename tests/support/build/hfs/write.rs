@@ -219,7 +219,7 @@ impl<'a> Writer<'a> {
         let overflow = self.overflow.len() * 128 + 16 * options.extents.node_size;
         let tree = overflow.div_ceil(options.block_size) as u32 + 8;
         let pieces = 2 * options.bitmap_pieces as u32;
-        let so_far = self.disk.len() + tree + pieces + options.free_blocks + 64;
+        let so_far = self.disk.block_count() + tree + pieces + options.free_blocks + 64;
         let maps = options.extents.spare_nodes * options.extents.node_size / options.block_size;
         let blocks = so_far + maps as u32;
         (blocks.div_ceil(8).div_ceil(options.block_size as u32) + 1).max(options.bitmap_pieces as u32)
@@ -258,7 +258,7 @@ impl<'a> Writer<'a> {
         let folders = items.clone().filter(|item| item.is_folder()).count() as u32;
         self.facts.file_count = items.len() as u32 - folders;
         self.facts.folder_count = folders - 1;
-        self.facts.total_blocks = self.disk.len();
+        self.facts.total_blocks = self.disk.block_count();
         self.facts.free_blocks = self.disk.used.iter().filter(|used| !**used).count() as u32;
         self.facts.next_cnid = self.builder.next_cnid;
         self.facts.encodings = items.fold(0, |bits, item| match item.encoding {
