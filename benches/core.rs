@@ -11,9 +11,9 @@
 use core::hint::black_box;
 use std::sync::Arc;
 
-use apfs_core::apfs::{Container, ContainerOptions, View};
+use apfs_core::apfs::{Container, View};
 use apfs_core::sum::fletcher64::fletcher64;
-use apfs_core::{Fs, FsExt};
+use apfs_core::{Fs, FsExt, OpenOptions, Scan};
 use apfs_tests::build::{ImageBuilder, VolumeBuilder};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -25,7 +25,7 @@ fn view() -> View {
         volume = volume.file(&format!("/many/file-{number:05}.txt"), format!("content {number}").as_bytes());
     }
     let image = ImageBuilder::new().volume(volume).build();
-    let container = Container::open(Arc::new(image.bytes), ContainerOptions::default()).unwrap();
+    let container = Container::open(Arc::new(image.bytes), OpenOptions::default()).unwrap();
     container.volume(0).unwrap().view().unwrap()
 }
 

@@ -18,8 +18,8 @@ use std::thread;
 use std::time::Instant;
 
 use apfs_benches::output;
-use apfs_core::apfs::{Container, ContainerOptions, View};
-use apfs_core::{FileId, Fs, FsExt, Secret, StreamId};
+use apfs_core::apfs::{Container, View};
+use apfs_core::{FileId, Fs, FsExt, OpenOptions, Secret, StreamId};
 use apfs_tests::build::{Encryption, ImageBuilder, Unlock, VolumeBuilder};
 
 /// Bytes of the file.
@@ -58,7 +58,7 @@ fn file(encryption: Option<Encryption>, content: &[u8]) -> (View, FileId) {
     }
     let image = ImageBuilder::new().volume(volume).build();
     let secrets = vec![Secret::password("sesame")];
-    let options = ContainerOptions { secrets, ..ContainerOptions::default() };
+    let options = OpenOptions { secrets, ..OpenOptions::default() };
     let view = Container::open(Arc::new(image.bytes), options).unwrap().volume(0).unwrap().view().unwrap();
     let id = view.find("/large").unwrap();
     (view, id)

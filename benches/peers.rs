@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apfs_benches::{Counting, Job, in_turn, output};
-use apfs_core::apfs::{Container, ContainerOptions};
+use apfs_core::apfs::Container;
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Fs, FsExt, ReadAt, StreamId};
+use apfs_core::{Fs, FsExt, OpenOptions, ReadAt, Scan, StreamId};
 
 /// Pairs of runs that count.
 const ROUNDS: usize = 5;
@@ -83,7 +83,7 @@ fn listing(apfs: &str, image: &Path, name: &str, entries: u64) {
 /// What listing costs beside reading and checksumming the nodes once: the floor that the scan is measured by.
 fn tree_cost(image: &Path) {
     let device = Arc::new(Counting::new(Arc::new(FileDevice::open(image).expect("image"))));
-    let container = Container::open(device.clone(), ContainerOptions::default()).expect("container");
+    let container = Container::open(device.clone(), OpenOptions::default()).expect("container");
     let view = container.volume(0).and_then(|volume| volume.view()).expect("view");
     let start = std::time::Instant::now();
     let ledger = view.scan(None, &mut |item| item.map(|_| ()).map_err(|error| error.error)).expect("scan");
@@ -120,7 +120,7 @@ fn lookup(apfs: &str, image: &Path) {
     let row = output(&format!("grep -P '^(/[^/\\t]+){{4,5}}\\tf' {} | sed -n 20p", listing.display()));
     let path = row.split('\t').next().unwrap_or_default().to_owned();
     let device = Arc::new(Counting::new(Arc::new(FileDevice::open(image).expect("image"))));
-    let container = Container::open(device.clone(), ContainerOptions::default()).expect("container");
+    let container = Container::open(device.clone(), OpenOptions::default()).expect("container");
     let view = container.volume(0).and_then(|volume| volume.view()).expect("view");
     assert!(!path.is_empty(), "{}: no file to look up", listing.display());
     let id = view.find(&path).expect("path");

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::{Container, ContainerOptions, Snapshot, View, Volume};
+use apfs_core::apfs::{Container, Snapshot, View, Volume};
 use apfs_core::image::probe::Content;
-use apfs_core::{Class, Corrupt, Disk, Error, Name, Observer, Partition, Xid};
+use apfs_core::{Class, Corrupt, Disk, Error, Name, Observer, OpenOptions, Partition, Xid};
 
 use crate::args::Common;
 use crate::exit::{self, Failure, Outcome};
@@ -13,7 +13,7 @@ use crate::exit::{self, Failure, Outcome};
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) disk: Disk,
-    pub(crate) options: ContainerOptions,
+    pub(crate) options: OpenOptions,
     common: Common,
 }
 
@@ -61,12 +61,12 @@ impl Observer for SayFindings {
 impl Session {
     /// Opens the image of a command.
     pub(crate) fn open(common: &Common) -> Result<Session, Failure> {
-        let mut options = ContainerOptions {
+        let mut options = OpenOptions {
             checksums: common.checksums.into(),
             observer: Some(Arc::new(SayFindings)),
             checkpoint: common.checkpoint.map(Xid),
             force: common.force,
-            ..ContainerOptions::default()
+            ..OpenOptions::default()
         };
         let disk = common.source.open(&mut options)?;
         Ok(Session { disk, options, common: common.clone() })

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::bundle::Bundle;
 use apfs_core::image::encrypted::{self, EncryptionInfo};
 use apfs_core::image::layers::{Unwrapped, unwrap};
 use apfs_core::image::path::open_path;
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Disk, Error, Limits, LockReason, ReadAt, Secret};
+use apfs_core::{Disk, Error, Limits, LockReason, OpenOptions, ReadAt, Secret};
 
 use crate::args::Source;
 use crate::exit::{Failure, needs_secret, say};
@@ -25,11 +24,11 @@ impl Source {
 
     /// Opens the disk in the image. A password that is missing is asked for, if somebody is there, and added to the
     /// secrets of `options`.
-    pub(crate) fn open(&self, options: &mut ContainerOptions) -> Result<Disk, Failure> {
+    pub(crate) fn open(&self, options: &mut OpenOptions) -> Result<Disk, Failure> {
         let map = self.map()?;
         let secrets = self.secrets.gather()?;
         let (disk, secrets) = self.asking(&self.name(), secrets, |secrets| {
-            let options = ContainerOptions { secrets: secrets.to_vec(), ..options.clone() };
+            let options = OpenOptions { secrets: secrets.to_vec(), ..options.clone() };
             match &map {
                 Some(map) => Disk::open_as(map.clone(), self.open_as, &options),
                 None => Disk::open_path_as(&self.image, self.open_as, &options),

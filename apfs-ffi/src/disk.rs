@@ -3,9 +3,8 @@
 use core::ffi::c_char;
 use std::sync::Arc;
 
-use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::probe::Content;
-use apfs_core::{Disk, Layer, Partition, ReadAt, Result};
+use apfs_core::{Disk, Layer, OpenOptions, Partition, ReadAt, Result};
 
 use crate::error::apfs_error;
 use crate::guard;
@@ -18,7 +17,7 @@ use crate::status::apfs_status;
 #[derive(Debug)]
 pub struct apfs_disk {
     pub(crate) disk: Disk,
-    pub(crate) options: ContainerOptions,
+    pub(crate) options: OpenOptions,
 }
 
 impl Shared for apfs_disk {}

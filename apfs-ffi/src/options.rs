@@ -4,8 +4,7 @@ use core::ffi::{c_char, c_void};
 use core::ptr;
 use std::sync::Arc;
 
-use apfs_core::apfs::ContainerOptions;
-use apfs_core::{Checksums, Corrupt, Error, Format, Observer, Result, Xid};
+use apfs_core::{Checksums, Corrupt, Error, Format, Observer, OpenOptions, Result, Xid};
 
 use crate::error::apfs_error;
 use crate::ptr::FindingHook;
@@ -83,9 +82,9 @@ pub(crate) fn open_as(options: Option<&apfs_options>) -> Result<Option<Format>> 
 }
 
 /// Checks the caller's options, if there are any.
-pub(crate) fn parse(options: Option<&apfs_options>) -> Result<Option<ContainerOptions>> {
+pub(crate) fn parse(options: Option<&apfs_options>) -> Result<Option<OpenOptions>> {
     let Some(options) = options else { return Ok(None) };
-    let mut parsed = ContainerOptions {
+    let mut parsed = OpenOptions {
         checksums: match options.checksums {
             APFS_CHECKSUMS_REQUIRE => Checksums::Require,
             APFS_CHECKSUMS_REPORT => Checksums::Report,
@@ -95,7 +94,7 @@ pub(crate) fn parse(options: Option<&apfs_options>) -> Result<Option<ContainerOp
         checkpoint: Some(options.checkpoint_xid).filter(|xid| *xid != 0).map(Xid),
         force: options.flags & APFS_OPTIONS_FORCE != 0,
         secrets: secrets(options)?,
-        ..ContainerOptions::default()
+        ..OpenOptions::default()
     };
     if options.flags & !APFS_OPTIONS_FORCE != 0 {
         return Err(Error::Misuse("options: unknown flag"));

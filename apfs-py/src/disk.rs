@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use apfs_core::apfs::{Container, ContainerOptions};
+use apfs_core::apfs::Container;
 use apfs_core::image::probe::Content;
-use apfs_core::{Checksums, Corrupt, Disk, Error, Format, Limits, Observer, ReadAt, Secret, Xid};
+use apfs_core::{
+    Checksums, Corrupt, Disk, Error, Format, Limits, Observer, OpenOptions, ReadAt, Secret, Xid,
+};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -73,8 +75,15 @@ impl DiskHandle {
         let findings = Arc::new(Findings::default());
         let observer: Arc<dyn Observer> = findings.clone();
         let checkpoint = checkpoint.map(Xid);
-        let options =
-            ContainerOptions { limits, checksums, observer: Some(observer), checkpoint, force, secrets };
+        let options = OpenOptions {
+            limits,
+            checksums,
+            observer: Some(observer),
+            checkpoint,
+            force,
+            secrets,
+            ..OpenOptions::default()
+        };
         let source = Source::new(source)?;
         let disk = py.detach(|| source.open(format, &options)).or_raise(py, None)?;
         let describe = |layer: &apfs_core::Layer| (layer.format.word(), layer.format.name(), layer.len);

@@ -5,8 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use apfs_core::apfs::ContainerOptions;
-use apfs_core::{Disk, Error, Format, ReadAt, Result, Run};
+use apfs_core::{Disk, Error, Format, OpenOptions, ReadAt, Result, Run};
 use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -40,7 +39,7 @@ impl Source {
     }
 
     /// Opens the disk in it, as an image of a given format or by looking.
-    pub(crate) fn open(self, format: Option<Format>, options: &ContainerOptions) -> Result<Disk> {
+    pub(crate) fn open(self, format: Option<Format>, options: &OpenOptions) -> Result<Disk> {
         match self {
             Source::Path(path) => Disk::open_path_as(path, format, options),
             Source::Device(device) => Disk::open_as(device, format, options),

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::ContainerOptions;
-use apfs_core::{Disk, Fs, FsExt};
+use apfs_core::{Disk, Fs, FsExt, OpenOptions, Scan};
 use apfs_fuzz::patch::{Input, Patch, region_of};
 use apfs_fuzz::seed::Seed;
 
@@ -61,7 +60,7 @@ fn place(seed: &Seed, number: u16, offset: u16, new: &[u8]) -> String {
 }
 
 fn list(image: Vec<u8>) {
-    let options = ContainerOptions::default();
+    let options = OpenOptions::default();
     let disk = match Disk::open(Arc::new(image), &options) {
         Ok(disk) => disk,
         Err(error) => return println!("disk: {error}"),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::{Container, ContainerOptions};
-use apfs_core::{Class, Damage, Oid, Paddr, Result, Xid};
+use apfs_core::apfs::Container;
+use apfs_core::{Class, Damage, Oid, OpenOptions, Paddr, Result, Xid};
 use apfs_tests::build::{Image, ImageBuilder, Role, VolumeBuilder};
 use apfs_tests::listing::{open, read};
 
@@ -20,7 +20,7 @@ fn content(container: &Container) -> String {
 }
 
 fn open_at(image: &Image, xid: u64) -> Result<Container> {
-    let options = ContainerOptions { checkpoint: Some(Xid(xid)), ..ContainerOptions::default() };
+    let options = OpenOptions { checkpoint: Some(Xid(xid)), ..OpenOptions::default() };
     Container::open(Arc::new(image.bytes.clone()), options)
 }
 

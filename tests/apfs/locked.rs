@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use apfs_core::apfs::{Container, ContainerOptions, Encryption as Keys};
-use apfs_core::{Checksums, Class, Corrupt, Damage, Fs, FsExt, LockReason, Observer, Secret};
+use apfs_core::apfs::{Container, Encryption as Keys};
+use apfs_core::{Checksums, Class, Corrupt, Damage, Fs, FsExt, LockReason, Observer, OpenOptions, Secret};
 use apfs_tests::build::encryption::{
     ICLOUD_RECOVERY, ICLOUD_USER, INSTITUTIONAL_RECOVERY, INSTITUTIONAL_USER, er_state,
 };
@@ -64,8 +64,7 @@ fn verdicts() {
 
 /// The error for the right password where the volume does not fit to its key.
 fn damage(image: &Image, checksums: Checksums) -> Corrupt {
-    let options =
-        ContainerOptions { checksums, secrets: vec![password("sesame")], ..ContainerOptions::default() };
+    let options = OpenOptions { checksums, secrets: vec![password("sesame")], ..OpenOptions::default() };
     let container = Container::open(Arc::new(image.bytes.clone()), options).unwrap();
     let error = container.volume(0).unwrap().view().unwrap_err();
     error.corrupt().unwrap_or_else(|| panic!("{error}")).clone()
@@ -119,7 +118,7 @@ fn damaged_root() {
 fn attempts_are_limited() {
     let image = small(several());
     let open = |attempts, words: &[&str]| {
-        let mut options = ContainerOptions::default();
+        let mut options = OpenOptions::default();
         options.limits.unlock_attempts = attempts;
         options.secrets = words.iter().map(|word| password(word)).collect();
         Container::open(Arc::new(image.bytes.clone()), options).unwrap().volume(0).unwrap().view()
@@ -147,7 +146,7 @@ fn absurd_rounds() {
     let users = (1..=3).map(|number| Unlock::user(number, "slow").with(|unlock| unlock.claimed_rounds = 400));
     let image = small(Encryption::native(users.chain([Unlock::user(4, "fast")]).collect::<Vec<_>>()));
     let open = |most, word| {
-        let mut options = ContainerOptions::default();
+        let mut options = OpenOptions::default();
         options.limits.kdf_rounds = most;
         options.secrets = vec![password(word)];
         Container::open(Arc::new(image.bytes.clone()), options).unwrap().volume(0).unwrap().view()
@@ -225,7 +224,7 @@ fn damaged_records() {
     }
     let image = small(Encryption::native([broken, Unlock::user(2, "two")]));
     let findings = Arc::new(Findings::default());
-    let options = ContainerOptions { observer: Some(findings.clone()), ..ContainerOptions::default() };
+    let options = OpenOptions { observer: Some(findings.clone()), ..OpenOptions::default() };
     let volume = Container::open(Arc::new(image.bytes), options).unwrap().volume(0).unwrap();
     let damaged: Vec<_> = volume.protection().unwrap().records.iter().map(|record| record.damaged).collect();
     assert_eq!(damaged, [true, false]);
@@ -322,8 +321,7 @@ fn rolling_in_progress() {
         let found = volume.protection().unwrap().rolling.unwrap();
         assert_eq!((found.percent, found.flags), (percent, u64::from(version < 3)));
 
-        let options =
-            ContainerOptions { secrets: secrets.to_vec(), force: true, ..ContainerOptions::default() };
+        let options = OpenOptions { secrets: secrets.to_vec(), force: true, ..OpenOptions::default() };
         let view =
             Container::open(Arc::new(image.bytes), options).unwrap().volume(0).unwrap().view().unwrap();
         assert_eq!(view.stat(view.find("/x").unwrap()).unwrap().size, 7);

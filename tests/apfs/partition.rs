@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::ContainerOptions;
-use apfs_core::{Disk, Result, Scheme};
+use apfs_core::{Disk, OpenOptions, Result, Scheme};
 use apfs_tests::build::gpt::types;
 use apfs_tests::build::{Gpt, ImageBuilder, VolumeBuilder};
 use apfs_tests::listing::read;
@@ -21,11 +20,11 @@ fn disk(sector: usize) -> (Vec<u8>, Vec<usize>) {
 }
 
 fn open(bytes: &[u8]) -> Result<Disk> {
-    Disk::open(Arc::new(bytes.to_vec()), &ContainerOptions::default())
+    Disk::open(Arc::new(bytes.to_vec()), &OpenOptions::default())
 }
 
 fn contents(disk: &Disk) -> Vec<Vec<u8>> {
-    let volumes = disk.volumes(&ContainerOptions::default()).unwrap();
+    let volumes = disk.volumes(&OpenOptions::default()).unwrap();
     volumes.into_iter().map(|volume| read(&volume.unwrap().view().unwrap(), "/x").unwrap()).collect()
 }
 
@@ -73,7 +72,7 @@ fn both_tables_damaged() {
 fn cut_disk() {
     let (mut bytes, offsets) = disk(512);
     bytes.truncate(offsets[2] + 5000);
-    let volumes = open(&bytes).unwrap().volumes(&ContainerOptions::default()).unwrap();
+    let volumes = open(&bytes).unwrap().volumes(&OpenOptions::default()).unwrap();
     let read_first = read(&volumes[0].as_ref().unwrap().view().unwrap(), "/x").unwrap();
     assert_eq!(read_first, b"first");
     assert!(volumes[1..].iter().all(|volume| volume.as_ref().is_err_and(|_| true)), "{volumes:?}");

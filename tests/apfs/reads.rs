@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use apfs_core::apfs::{Container, ContainerOptions};
-use apfs_core::{Class, Fs, FsExt};
+use apfs_core::apfs::Container;
+use apfs_core::{Class, Fs, FsExt, OpenOptions};
 use apfs_tests::build::{ImageBuilder, Role, VolumeBuilder};
 use apfs_tests::device::{Counting, Failing};
 use apfs_tests::listing::{list, list_sound, read, view, view_on};
@@ -17,7 +17,7 @@ fn a_walk_reads_each_block_once() {
     let image = ImageBuilder::new().max_records_per_node(6).volume(rich("V")).build();
     let nodes = image.fs_nodes(0).len();
     let device = Arc::new(Counting::new(image.bytes, image.block_size));
-    let container = Container::open(device.clone(), ContainerOptions::default()).unwrap();
+    let container = Container::open(device.clone(), OpenOptions::default()).unwrap();
     device.take();
     let view = container.volume(0).unwrap().view().unwrap();
     assert!(view.walk(view.root()).all(|entry| entry.is_ok()));
@@ -68,7 +68,7 @@ fn one_failed_read() {
     let mut failures = 0;
     for count in 0.. {
         device.fail_after(count);
-        let Ok(container) = Container::open(device.clone(), ContainerOptions::default()) else {
+        let Ok(container) = Container::open(device.clone(), OpenOptions::default()) else {
             failures += 1;
             continue;
         };
@@ -117,7 +117,7 @@ fn bad_spot_in_the_ring() {
     let bad = image.newest().superblock;
     let device = Arc::new(Failing::new(image.bytes));
     device.set_bad(bad * 4096..(bad + 1) * 4096);
-    let container = Container::open(device, ContainerOptions::default()).unwrap();
+    let container = Container::open(device, OpenOptions::default()).unwrap();
     let rejected = container.rejected();
     assert!(rejected.iter().any(|rejected| rejected.block.0 == bad), "{rejected:?}");
 }

@@ -1,7 +1,7 @@
 //! The scan in record order gives what the walk gives, on everything at hand.
 
 use apfs_core::apfs::View;
-use apfs_core::{Fs, FsExt};
+use apfs_core::{Fs, FsExt, Scan};
 use apfs_tests::build::{ImageBuilder, VolumeBuilder};
 use apfs_tests::corpus;
 use apfs_tests::listing::{open, scanned, scanned_in_parts, view, walked};
@@ -32,7 +32,7 @@ fn on_built_images() {
 fn on_linux_images() {
     let Some(folder) = corpus::folder() else { return };
     for path in corpus::lab_images(&folder) {
-        let options = apfs_core::apfs::ContainerOptions::default();
+        let options = apfs_core::OpenOptions::default();
         let container = apfs_core::apfs::Container::open(corpus::device(&path), options).unwrap();
         for (slot, volume) in container.volumes() {
             assert_scan_is_walk(&format!("{} {slot}", path.display()), &volume.unwrap().view().unwrap());

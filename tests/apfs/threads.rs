@@ -26,7 +26,7 @@ fn eight_threads_read_the_same() {
     let image = ImageBuilder::new().max_records_per_node(6).volume(rich("V")).build();
     let expected = list_sound(&view(image.bytes.clone()));
     for cache_bytes in [0, 16 << 20] {
-        let mut options = apfs_core::apfs::ContainerOptions::default();
+        let mut options = apfs_core::OpenOptions::default();
         options.limits.cache_bytes = cache_bytes;
         let container = Container::open(std::sync::Arc::new(image.bytes.clone()), options).unwrap();
         let view = container.volume(0).unwrap().view().unwrap();

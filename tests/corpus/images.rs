@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use apfs_core::apfs::ContainerOptions;
-use apfs_core::{Disk, Secret};
+use apfs_core::{Disk, OpenOptions, Secret};
 use apfs_tests::corpus::{self, Entries};
 use apfs_tests::listing::{scanned, walked};
 use toml::Value;
@@ -26,7 +25,7 @@ fn is_raw_apfs(image: &Value) -> bool {
 /// Everything in the states of an image that the expected listing knows.
 fn list(path: &Path, password: Option<&str>, states: &BTreeSet<Option<String>>) -> (Entries, Vec<String>) {
     let (mut entries, mut errors) = (Entries::new(), Vec::new());
-    let mut options = ContainerOptions::default();
+    let mut options = OpenOptions::default();
     options.secrets.extend(password.map(Secret::password));
     let disk = Disk::open(corpus::device(path), &options).unwrap();
     for part in disk.apfs_partitions() {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use apfs_core::apfs::{Container, ContainerOptions};
+use apfs_core::OpenOptions;
+use apfs_core::apfs::Container;
 use apfs_tests::corpus::{self, Entries};
 use serde_json::{Map, Value, json};
 
@@ -83,7 +84,7 @@ fn linux_images_read_as_linux_showed_them() {
     let images = corpus::lab_images(&folder);
     for image in &images {
         let base = image.to_string_lossy().trim_end_matches(".img.zst").to_owned();
-        let container = Container::open(corpus::device(image), ContainerOptions::default()).unwrap();
+        let container = Container::open(corpus::device(image), OpenOptions::default()).unwrap();
         let (mut want, mut got) = (Entries::new(), Entries::new());
         for (slot, volume) in container.volumes() {
             let (slot, volume) = (slot as u64, volume.unwrap());

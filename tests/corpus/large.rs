@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use apfs_core::apfs::{Container, ContainerOptions, View};
+use apfs_core::apfs::{Container, View};
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Fs, Kind, Stat, StreamId};
+use apfs_core::{Fs, Kind, OpenOptions, Scan, Stat, StreamId};
 use apfs_tests::digest::hex;
 use sha2::{Digest, Sha256};
 
@@ -69,7 +69,7 @@ fn large_images_read_as_linux_showed_them() {
         let mut rows = rows(&image.with_extension("tsv"));
         let (total, mut hashed) = (rows.len(), 0);
         let device = Arc::new(FileDevice::open(&image).unwrap());
-        let container = Container::open(device, ContainerOptions::default()).unwrap();
+        let container = Container::open(device, OpenOptions::default()).unwrap();
         let view = container.volume(0).unwrap().view().unwrap();
         view.scan(None, &mut |entry| {
             let entry = entry.map_err(|error| error.error)?;

@@ -1,8 +1,7 @@
 //! Partition tables and signatures of the manifest's disks.
 
-use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::probe::Content;
-use apfs_core::{Class, Disk, Format, Partition, Secret};
+use apfs_core::{Class, Disk, Format, OpenOptions, Partition, Secret};
 use apfs_tests::corpus;
 use toml::Value;
 
@@ -68,7 +67,7 @@ fn disks_have_the_partitions_that_independent_readers_say() {
         let password = image.get("dmg_password").and_then(Value::as_str);
         let secrets: Vec<_> = password.map(Secret::password).into_iter().collect();
         let device = disks::open(&path, &secrets, &unpacked).unwrap().device;
-        let disk = Disk::open_as(device, Some(Format::Raw), &ContainerOptions::default());
+        let disk = Disk::open_as(device, Some(Format::Raw), &OpenOptions::default());
         if expected.iter().any(|row| row.fs == "hfs") {
             let error = disk.unwrap_err();
             assert_eq!(error.class(), Class::Unsupported, "{name}: {error}");

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use apfs_core::apfs::ContainerOptions;
-use apfs_core::{Class, Corrupt, Disk, Fs, FsExt, Observer, StreamId};
+use apfs_core::{Class, Corrupt, Disk, Fs, FsExt, Observer, OpenOptions, StreamId};
 use apfs_tests::build::gpt::types;
 use apfs_tests::build::{Gpt, ImageBuilder, Role, VolumeBuilder};
 use apfs_tests::listing::{list, open, read, view};
@@ -71,7 +70,7 @@ fn one_bad_snapshot_record() {
     // The length of the name in the first snapshot's record.
     image.set_value(node, 0, 0x30, &60_000u16.to_le_bytes());
     let findings = Arc::new(Findings::default());
-    let options = ContainerOptions { observer: Some(findings.clone()), ..ContainerOptions::default() };
+    let options = OpenOptions { observer: Some(findings.clone()), ..OpenOptions::default() };
     let container = apfs_core::apfs::Container::open(Arc::new(image.bytes), options).unwrap();
     let volume = container.volume(0).unwrap();
     let snapshots = volume.snapshots().unwrap();
@@ -87,7 +86,7 @@ fn backup_table_of_a_grown_image() {
     let (mut bytes, _) = Gpt::new(512).partition(types::APFS, "A", &image.bytes).build();
     bytes.resize(bytes.len() + 100_000, 0);
     bytes[512 * 2 + 1] ^= 0xff;
-    let disk = Disk::open(Arc::new(bytes), &ContainerOptions::default()).unwrap();
+    let disk = Disk::open(Arc::new(bytes), &OpenOptions::default()).unwrap();
     assert!(disk.table_from_backup());
     assert_eq!(disk.apfs_partitions(), [0]);
 }
@@ -98,7 +97,7 @@ fn trailer_of_a_disk_image() {
     let mut bytes = ImageBuilder::new().volume(volume()).build().bytes;
     bytes.extend_from_slice(b"koly");
     bytes.resize(bytes.len() + 508, 0);
-    let error = Disk::open(Arc::new(bytes), &ContainerOptions::default()).unwrap_err();
+    let error = Disk::open(Arc::new(bytes), &OpenOptions::default()).unwrap_err();
     assert!(error.to_string().contains("UDIF"), "{error}");
 }
 

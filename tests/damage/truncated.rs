@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::ContainerOptions;
-use apfs_core::{Class, Disk};
+use apfs_core::{Class, Disk, OpenOptions};
 use apfs_tests::build::{Image, ImageBuilder, VolumeBuilder};
 use apfs_tests::listing::{list, open, read, view};
 
@@ -53,8 +52,8 @@ fn nearly_nothing() {
     for len in [0, 1, 31, 32, 511, 512, 4095, 4096, 4097] {
         let bytes = image.bytes[..len].to_vec();
         assert!(open(bytes.clone()).is_err(), "{len} bytes");
-        let disk = Disk::open(Arc::new(bytes), &ContainerOptions::default());
-        let opened = disk.and_then(|disk| disk.container(0, ContainerOptions::default()));
+        let disk = Disk::open(Arc::new(bytes), &OpenOptions::default());
+        let opened = disk.and_then(|disk| disk.container(0, OpenOptions::default()));
         assert!(opened.is_err(), "{len} bytes");
     }
 }

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::probe::Content;
-use apfs_core::{Class, Corrupt, Damage, Disk, Error, Result, Scheme};
+use apfs_core::{Class, Corrupt, Damage, Disk, Error, OpenOptions, Result, Scheme};
 use apfs_tests::build::apm::put_map;
 use apfs_tests::build::gpt::types;
 use apfs_tests::build::mbr::put_record;
@@ -33,14 +32,13 @@ fn fat() -> Vec<u8> {
 }
 
 fn open(bytes: &[u8]) -> Result<Disk> {
-    Disk::open(Arc::new(bytes.to_vec()), &ContainerOptions::default())
+    Disk::open(Arc::new(bytes.to_vec()), &OpenOptions::default())
 }
 
 /// Contents of `/x` of every volume.
 fn contents(disk: &Disk) -> Vec<String> {
-    let volumes = disk.volumes(&ContainerOptions::default()).unwrap().into_iter();
-    let text =
-        |volume: Result<apfs_core::apfs::Volume>| read(&volume.unwrap().view().unwrap(), "/x").unwrap();
+    let volumes = disk.volumes(&OpenOptions::default()).unwrap().into_iter();
+    let text = |volume: Result<apfs_core::AnyVolume>| read(&volume.unwrap().view().unwrap(), "/x").unwrap();
     volumes.map(|volume| String::from_utf8(text(volume)).unwrap()).collect()
 }
 
@@ -306,7 +304,7 @@ fn past_the_end_and_overlapping() {
 /// A disk that holds nothing of Apple's says what it holds.
 #[test]
 fn foreign_disks() {
-    let volumes = |bytes: &[u8]| open(bytes).unwrap().volumes(&ContainerOptions::default()).unwrap_err();
+    let volumes = |bytes: &[u8]| open(bytes).unwrap().volumes(&OpenOptions::default()).unwrap_err();
     let (bytes, _) = Mbr::new(512).partition(0x0B, &fat()).build();
     let error = volumes(&bytes);
     assert_eq!(error.class(), Class::Unsupported);
@@ -324,7 +322,7 @@ fn unreadable_places() {
     for bad in [1024..1536, 32_768..33_280, offsets[0] as u64..offsets[0] as u64 + 512] {
         let device = Failing::new(bytes.clone());
         device.set_bad(bad.clone());
-        let disk = Disk::open(Arc::new(device), &ContainerOptions::default()).unwrap();
+        let disk = Disk::open(Arc::new(device), &OpenOptions::default()).unwrap();
         assert_eq!(contents(&disk), ["x"], "{bad:?}");
     }
 }

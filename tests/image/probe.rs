@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::probe::{Content, probe};
-use apfs_core::{Class, Disk, Error};
+use apfs_core::{Class, Disk, Error, OpenOptions};
 
 /// Bytes at an offset.
 type Part<'b> = (i64, &'b [u8]);
@@ -20,7 +19,7 @@ fn device(parts: &[Part]) -> Vec<u8> {
 }
 
 fn open(bytes: &[u8]) -> Result<Disk, Error> {
-    Disk::open(Arc::new(bytes.to_vec()), &ContainerOptions::default())
+    Disk::open(Arc::new(bytes.to_vec()), &OpenOptions::default())
 }
 
 /// What is read, or will be, by its word.

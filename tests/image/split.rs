@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::format::Format;
 use apfs_core::image::path::{Opened, open_path};
 use apfs_core::image::split::{Parts, parts};
-use apfs_core::{Class, Disk, Limits, ReadAt, Result};
+use apfs_core::{Class, Disk, Limits, OpenOptions, ReadAt, Result};
 use apfs_tests::build::udif::{Store, Udif};
 use apfs_tests::build::{ImageBuilder, SparseImage, VolumeBuilder};
 use apfs_tests::compress::sample;
@@ -148,8 +147,7 @@ fn paths() {
     for (number, part) in file.chunks(100_000).enumerate() {
         fs::write(folder.path().join(format!("v.sparseimage.{:03}", number + 1)), part).unwrap();
     }
-    let disk =
-        Disk::open_path(folder.path().join("v.sparseimage.001"), &ContainerOptions::default()).unwrap();
+    let disk = Disk::open_path(folder.path().join("v.sparseimage.001"), &OpenOptions::default()).unwrap();
     let formats: Vec<_> = disk.layers().iter().map(|layer| layer.format).collect();
     assert_eq!(formats, [Format::Split, Format::SparseImage]);
     assert_eq!(disk.source().len(), file.len() as u64);

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::ContainerOptions;
 use apfs_core::image::layers::unwrap;
 use apfs_core::image::udif::{Check, ChunkKind};
-use apfs_core::{Class, Disk, Error, Format, FsExt, Limits, ReadAt};
+use apfs_core::{Class, Disk, Error, Format, FsExt, Limits, OpenOptions, ReadAt};
 use apfs_tests::build::udif::{Lists, Store, Udif};
 use apfs_tests::build::{ImageBuilder, VolumeBuilder};
 use apfs_tests::compress::sample::{self, Numbers};
@@ -239,8 +238,8 @@ fn lazily() {
     let image = Arc::new(open(&built.build()).unwrap());
     let all = image.expanded().of;
     assert_eq!((image.expanded().chunks, all > 100), (0, true));
-    let disk = Disk::open(image.clone(), &ContainerOptions::default()).unwrap();
-    let view = disk.volumes(&ContainerOptions::default()).unwrap().remove(0).unwrap().view().unwrap();
+    let disk = Disk::open(image.clone(), &OpenOptions::default()).unwrap();
+    let view = disk.volumes(&OpenOptions::default()).unwrap().remove(0).unwrap().view().unwrap();
     assert_eq!(view.walk(apfs_core::Fs::root(&view)).count(), 9);
     let listed = image.expanded();
     assert!(listed.chunks * 4 < all, "{listed:?}");

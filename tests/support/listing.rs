@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apfs_core::apfs::{Container, ContainerOptions, View};
-use apfs_core::{Error, FileId, Fs, FsExt, Kind, ReadAt, Result, Secret, StreamId};
+use apfs_core::apfs::{Container, View};
+use apfs_core::{Error, FileId, Fs, FsExt, Kind, OpenOptions, ReadAt, Result, Scan, Secret, StreamId};
 
 use crate::digest::sha256;
 
 /// Opens a container with default options.
 pub fn open(bytes: impl Into<Vec<u8>>) -> Result<Container> {
-    Container::open(Arc::new(bytes.into()), ContainerOptions::default())
+    Container::open(Arc::new(bytes.into()), OpenOptions::default())
 }
 
 /// Opens a container with passwords and keys.
 pub fn open_with(bytes: impl Into<Vec<u8>>, secrets: &[Secret]) -> Result<Container> {
-    let options = ContainerOptions { secrets: secrets.to_vec(), ..ContainerOptions::default() };
+    let options = OpenOptions { secrets: secrets.to_vec(), ..OpenOptions::default() };
     Container::open(Arc::new(bytes.into()), options)
 }
 
 /// Opens a container by force.
 pub fn open_forced(bytes: impl Into<Vec<u8>>) -> Result<Container> {
-    let options = ContainerOptions { force: true, ..ContainerOptions::default() };
+    let options = OpenOptions { force: true, ..OpenOptions::default() };
     Container::open(Arc::new(bytes.into()), options)
 }
 
@@ -32,7 +32,7 @@ pub fn view(bytes: impl Into<Vec<u8>>) -> View {
 
 /// The live view of the first volume on a device.
 pub fn view_on(device: Arc<dyn ReadAt>) -> Result<View> {
-    Container::open(device, ContainerOptions::default())?.volume(0)?.view()
+    Container::open(device, OpenOptions::default())?.volume(0)?.view()
 }
 
 /// A whole stream.
@@ -132,8 +132,8 @@ pub fn scanned(view: &View) -> Vec<(Vec<u8>, String)> {
 /// Path and metadata of every entry, scanned in parts as several threads would.
 pub fn scanned_in_parts(view: &View, parts: usize) -> Vec<(Vec<u8>, String)> {
     let mut all = Vec::new();
-    let mut whole = apfs_core::apfs::ScanLedger::default();
-    let mut sink = |entry: core::result::Result<apfs_core::apfs::ScanEntry<'_>, apfs_core::WalkError>| {
+    let mut whole = apfs_core::ScanLedger::default();
+    let mut sink = |entry: core::result::Result<apfs_core::ScanEntry<'_>, apfs_core::WalkError>| {
         let entry = entry.map_err(|error| error.error)?;
         all.push((entry.path.to_vec(), format!("{:?}", entry.stat)));
         Ok::<(), Error>(())

@@ -15,41 +15,11 @@ use super::tree_kind::TreeKind;
 use crate::base::error::{Error, LockReason, Locked, Result};
 use crate::base::ids::{BlockSize, Oid, Uuid, Xid};
 use crate::base::limits::Limits;
-use crate::base::report::{Checksums, Observer};
+use crate::base::options::OpenOptions;
 use crate::base::secret::Secret;
 use crate::base::sync::Mutex;
 use crate::crypto::xts::Xts;
 use crate::io::read_at::ReadAt;
-
-/// How a container is opened.
-#[derive(Clone, Default)]
-pub struct ContainerOptions {
-    /// Ceilings against hostile images.
-    pub limits: Limits,
-    /// What to do when a checksum does not match.
-    pub checksums: Checksums,
-    /// Receives findings that do not stop the work.
-    pub observer: Option<Arc<dyn Observer>>,
-    /// Passwords and keys to try on encrypted disk images and volumes.
-    pub secrets: Vec<Secret>,
-    /// Open this checkpoint instead of the newest.
-    pub checkpoint: Option<Xid>,
-    /// Go on in spite of features that this version does not know. Answers may be wrong.
-    pub force: bool,
-}
-
-impl fmt::Debug for ContainerOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ContainerOptions")
-            .field("limits", &self.limits)
-            .field("checksums", &self.checksums)
-            .field("observer", &self.observer.is_some())
-            .field("secrets", &self.secrets.len())
-            .field("checkpoint", &self.checkpoint)
-            .field("force", &self.force)
-            .finish()
-    }
-}
 
 /// An APFS container at one checkpoint. Cheap to clone and shared between threads.
 ///
@@ -57,9 +27,10 @@ impl fmt::Debug for ContainerOptions {
 /// # fn main() -> apfs_core::Result<()> {
 /// # let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples/demo.img");
 /// # let device = std::sync::Arc::new(apfs_core::io::file::FileDevice::open(sample)?);
-/// use apfs_core::apfs::{Container, ContainerOptions};
+/// use apfs_core::OpenOptions;
+/// use apfs_core::apfs::Container;
 ///
-/// let container = Container::open(device, ContainerOptions::default())?;
+/// let container = Container::open(device, OpenOptions::default())?;
 /// for (slot, volume) in container.volumes() {
 ///     println!("{slot}: {}", volume?.name());
 /// }
@@ -97,8 +68,8 @@ impl Container {
     /// # Errors
     /// `Corrupt` if there is no usable checkpoint, `Unsupported` for features that this version does not know,
     /// `NotFound` if the wanted checkpoint is not there.
-    pub fn open(device: Arc<dyn ReadAt>, options: ContainerOptions) -> Result<Container> {
-        let ContainerOptions { limits, checksums, observer, secrets, checkpoint, force } = options;
+    pub fn open(device: Arc<dyn ReadAt>, options: OpenOptions) -> Result<Container> {
+        let OpenOptions { limits, checksums, observer, secrets, checkpoint, force, .. } = options;
         let device_len = device.len();
         let policy = |superblock: &Superblock| {
             let size = superblock.block_size();

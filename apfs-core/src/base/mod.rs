@@ -3,8 +3,10 @@
 pub mod bytes;
 pub mod damage;
 pub mod error;
+pub mod flaw;
 pub mod ids;
 pub mod limits;
+pub mod options;
 pub mod report;
 pub mod secret;
 pub mod sync;

@@ -15,8 +15,7 @@ use core::ffi::{c_int, c_void};
 use core::panic::PanicInfo;
 use core::slice;
 
-use apfs_core::apfs::ContainerOptions;
-use apfs_core::{Disk, Fs, FsExt, ReadAt, Result};
+use apfs_core::{Disk, Fs, FsExt, OpenOptions, ReadAt, Result};
 
 unsafe extern "C" {
     fn aligned_alloc(align: usize, size: usize) -> *mut c_void;
@@ -102,9 +101,9 @@ pub unsafe extern "C" fn apfs_proof_list_root(
 }
 
 fn list_root(image: Borrowed, each: &mut dyn FnMut(&[u8])) -> Result<c_int> {
-    let disk = Disk::open(Arc::new(image), &ContainerOptions::default())?;
+    let disk = Disk::open(Arc::new(image), &OpenOptions::default())?;
     let index = disk.apfs_partitions().first().copied().unwrap_or(0);
-    let view = disk.container(index, ContainerOptions::default())?.volume(0)?.view()?;
+    let view = disk.container(index, OpenOptions::default())?.volume(0)?.view()?;
     let mut count: c_int = 0;
     for entry in view.list(view.root())? {
         each(entry.name.as_bytes());
