@@ -99,7 +99,7 @@ fn sleuth_kit() {
     check_all(sleuth_kit_agrees, &["surrogates", "old-links", "compressed"]);
 }
 
-fn sleuth_kit_agrees(name: &str, volume: &HfsBuilder, bytes: &[u8]) {
+pub(crate) fn sleuth_kit_agrees(name: &str, volume: &HfsBuilder, bytes: &[u8]) {
     let file = File::new(&format!("fls-{name}"), bytes);
     let path = file.0.to_str().unwrap();
     let Some(output) = run("fls", &["-rp", "-f", "hfs", path]) else { return };
@@ -171,15 +171,7 @@ fn libfshfs_agrees(name: &str, volume: &HfsBuilder, rows: &BTreeMap<String, Valu
     let contents = contents(volume);
     let mut seen = 0;
     let is_folder_link = |id: u32| matches!(volume.items[&id].kind, Kind::FolderLink(_));
-    let below_link = |entry: &Entry| {
-        let mut id = 2;
-        entry.path.iter().take(entry.path.len().saturating_sub(1)).any(|name| {
-            let child = volume.child(id, name).unwrap();
-            id = volume.target(child);
-            is_folder_link(child)
-        })
-    };
-    for entry in volume.model().iter().filter(|entry| !below_link(entry)) {
+    for entry in volume.model().iter().filter(|entry| !entry.below_link) {
         let path = entry.text().replace('\0', "\u{2400}");
         let row = rows.get(&path).unwrap_or_else(|| panic!("{name}: {path} is not found"));
         seen += 1;

@@ -10,4 +10,7 @@
     reason = "a panic is a failed test"
 )]
 
+mod expect;
+mod journal;
 mod judges;
+mod volumes;

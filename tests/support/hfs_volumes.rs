@@ -236,7 +236,7 @@ pub fn names() -> HfsBuilder {
         ".hidden",
         "...",
         "trailing ",
-        "\u{E9}",
+        "\u{F6}",
         "%2F",
         "a\\b",
         &long,

@@ -55,6 +55,8 @@ pub struct HfsOptions {
     pub bitmap_pieces: usize,
     /// Free blocks at the end.
     pub free_blocks: u32,
+    /// Blocks of the volume, where they are not to follow from its content.
+    pub total_blocks: Option<u32>,
     /// Bytes behind the last block.
     pub trailing: usize,
     pub alternate: Alternate,
@@ -100,6 +102,7 @@ impl HfsBuilder {
             attributes_pieces: 1,
             bitmap_pieces: 1,
             free_blocks: 16,
+            total_blocks: None,
             trailing: 0,
             alternate: Alternate::Both,
             startup: Content::default(),

@@ -17,6 +17,8 @@ pub struct Entry {
     pub link: Option<u32>,
     /// In one of the private folders, or one itself, or a file of the journal.
     pub is_private: bool,
+    /// In a folder that is met at one of its links.
+    pub below_link: bool,
 }
 
 impl Entry {
@@ -34,22 +36,23 @@ impl HfsBuilder {
     /// Everything a full listing shows, in no order. Linked folders come once with each of their names.
     pub fn model(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
-        let mut pending = vec![(Vec::new(), ROOT, None, false, BTreeSet::new())];
-        while let Some((path, cnid, link, is_private, above)) = pending.pop() {
+        let mut pending = vec![(Vec::new(), ROOT, None, (false, false), BTreeSet::new())];
+        while let Some((path, cnid, link, (is_private, below_link), above)) = pending.pop() {
             let item = &self.items[&cnid];
             if item.is_folder() && above.contains(&cnid) {
                 continue;
             }
+            let below = below_link || (item.is_folder() && link.is_some());
             let above: BTreeSet<u32> = above.iter().copied().chain([cnid]).collect();
             for child in self.items.values().filter(|child| child.parent == cnid && item.is_folder()) {
                 let mut path = path.clone();
                 path.push(child.name.clone());
                 let is_private = is_private || (cnid == ROOT && is_private_name(&child.name));
                 let target = self.target(child.cnid);
-                let link = (target != child.cnid).then_some(child.cnid);
-                pending.push((path, target, link, is_private, above.clone()));
+                let child_link = (target != child.cnid).then_some(child.cnid);
+                pending.push((path, target, child_link, (is_private, below), above.clone()));
             }
-            entries.push(Entry { path, item: item.clone(), link, is_private });
+            entries.push(Entry { path, item: item.clone(), link, is_private, below_link });
         }
         entries
     }

@@ -221,7 +221,7 @@ impl<'a> Writer<'a> {
         let pieces = 2 * options.bitmap_pieces as u32;
         let so_far = self.disk.block_count() + tree + pieces + options.free_blocks + 64;
         let maps = options.extents.spare_nodes * options.extents.node_size / options.block_size;
-        let blocks = so_far + maps as u32;
+        let blocks = (so_far + maps as u32).max(options.total_blocks.unwrap_or(0));
         (blocks.div_ceil(8).div_ceil(options.block_size as u32) + 1).max(options.bitmap_pieces as u32)
     }
 
@@ -234,8 +234,11 @@ impl<'a> Writer<'a> {
 
     /// Free blocks, then those under the second header.
     fn fill_tail(&mut self) {
-        self.disk.skip(self.builder.options.free_blocks);
-        self.disk.alloc(1024_u32.div_ceil(self.disk.block_size as u32));
+        let tail = 1024_u32.div_ceil(self.disk.block_size as u32);
+        let rest = |total: u32| total.checked_sub(self.disk.block_count() + tail).unwrap();
+        let options = &self.builder.options;
+        self.disk.skip(options.total_blocks.map_or(options.free_blocks, rest));
+        self.disk.alloc(tail);
     }
 
     fn write_bitmap(&mut self) {
