@@ -10,7 +10,9 @@
     reason = "a panic is a failed test"
 )]
 
+mod answer;
 mod expect;
+mod flips;
 mod journal;
 mod judges;
 mod volumes;
