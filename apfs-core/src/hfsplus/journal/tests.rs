@@ -409,8 +409,7 @@ fn limits() {
     maker.transaction(&[block(8, 1, 512)]);
     maker.end();
     let read = |ranges| {
-        let mut limits = Limits::default();
-        limits.journal_ranges = ranges;
+        let limits = Limits { journal_ranges: ranges, ..Limits::default() };
         Journal::read(&maker.volume, INFO as u64, &limits)
     };
     assert!(read(4).is_ok());
