@@ -2,11 +2,13 @@
 
 mod fs;
 pub mod header;
+pub mod journal;
 pub mod raw;
 mod scan;
 pub mod volume;
 pub mod wrapper;
 
 pub use header::{Variant, VolumeHeader};
+pub use journal::{Journal, JournalState};
 pub use volume::Volume;
 pub use wrapper::Wrapper;
