@@ -1,7 +1,8 @@
 //! What only HFS+ volumes have: the facts of their headers and journals.
 
 use apfs_core::Timestamp;
-use apfs_core::hfsplus::{ByteOrder, Journal, JournalState, Volume};
+use apfs_core::hfsplus::journal::ByteOrder;
+use apfs_core::hfsplus::{Journal, JournalState, Volume};
 
 use crate::error::apfs_error;
 use crate::ptr::apfs_bytes;

@@ -107,6 +107,8 @@ fn describe(details: &Bound<'_, PyDict>, corrupt: &Corrupt) -> PyResult<()> {
     details.set_item("block", place.block.map(|block| block.0))?;
     details.set_item("oid", place.oid.map(|oid| oid.0))?;
     details.set_item("xid", place.xid.map(|xid| xid.0))?;
+    details.set_item("node", place.node)?;
+    details.set_item("cnid", place.cnid)?;
     details.set_item("expected", &*corrupt.expected)?;
     details.set_item("found", &*corrupt.found)
 }

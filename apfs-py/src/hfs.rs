@@ -1,6 +1,7 @@
 //! What only HFS+ volumes have: the facts of their headers and journals.
 
-use apfs_core::hfsplus::{self, ByteOrder, JournalState, Volume};
+use apfs_core::hfsplus::journal::ByteOrder;
+use apfs_core::hfsplus::{self, JournalState, Volume};
 use apfs_core::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::PyDateTime;
