@@ -6,6 +6,7 @@ mod extents;
 mod fork;
 mod fs;
 pub mod header;
+pub mod journal;
 mod links;
 pub mod node;
 mod places;
@@ -19,5 +20,6 @@ pub mod wrapper;
 
 pub use fs::ROOT_DIR;
 pub use header::{Variant, VolumeHeader};
+pub use journal::{Journal, JournalState};
 pub use volume::Volume;
 pub use wrapper::Wrapper;
