@@ -50,9 +50,9 @@ pub fn damaged() -> Vec<u8> {
     let volume = HfsBuilder::new("Damaged").dir("/many").max_records_per_node(6);
     let volume = (0..200).fold(volume, |volume, n| volume.file(&format!("/many/file {n}"), "x"));
     let mut image = volume.build();
-    let many = image.cnid("/many");
-    let leaves: Vec<u32> = image.trees[&HfsRole::Catalog].leaves_of(many).map(|node| node.number).collect();
+    let file = image.cnid("/many/file 100");
+    let leaf = image.trees[&HfsRole::Catalog].leaves_of(file).next().expect("it has records").number;
     // Its kind: that of a node of the index.
-    image.edit_node(HfsRole::Catalog, leaves[leaves.len() / 2], |node| node[8] = 0);
+    image.edit_node(HfsRole::Catalog, leaf, |node| node[8] = 0);
     image.bytes
 }
