@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use apfs_core::apfs::{Container, View};
 use apfs_core::sum::fletcher64::fletcher64;
-use apfs_core::{Fs, FsExt, OpenOptions};
+use apfs_core::{Fs, FsExt, OpenOptions, Scan};
 use apfs_tests::build::{ImageBuilder, VolumeBuilder};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 

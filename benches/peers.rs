@@ -19,7 +19,7 @@ use std::sync::Arc;
 use apfs_benches::{Counting, Job, in_turn, output};
 use apfs_core::apfs::Container;
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Fs, FsExt, OpenOptions, ReadAt, StreamId};
+use apfs_core::{Fs, FsExt, OpenOptions, ReadAt, Scan, StreamId};
 
 /// Pairs of runs that count.
 const ROUNDS: usize = 5;

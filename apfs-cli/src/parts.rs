@@ -10,8 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use apfs_core::apfs::{ScanEntry, ScanLedger};
-use apfs_core::{Error, Fs, Stat, WalkError};
+use apfs_core::{Error, Fs, Scan, ScanEntry, ScanLedger, Stat, WalkError};
 
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;

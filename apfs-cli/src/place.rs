@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use apfs_core::text::escape::Escaped;
-use apfs_core::{Class, DirEntry, DirPos, Error, FileId, Fs, FsExt, Stat};
+use apfs_core::{Class, DirEntry, DirPos, Error, FileId, Fs, FsExt, Scan, Stat};
 
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;

@@ -38,6 +38,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod any;
 pub mod apfs;
 pub mod base;
 pub mod codec;
@@ -51,7 +52,9 @@ pub mod io;
 pub mod open;
 pub mod sum;
 pub mod text;
+pub mod tree;
 
+pub use any::{AnyFs, AnyVolume};
 pub use base::damage::{Corrupt, Damage, Place};
 pub use base::error::{Class, Error, LockReason, Locked, Result};
 pub use base::ids::{BlockSize, FileId, Oid, Paddr, Uuid, Xid};
@@ -62,6 +65,7 @@ pub use base::secret::Secret;
 pub use base::time::Timestamp;
 pub use fs::file::File;
 pub use fs::path::FsExt;
+pub use fs::scan::{Scan, ScanEntry, ScanLedger};
 pub use fs::types::{
     Compression, DirEntry, DirPos, ExtentKind, ExtentRun, Kind, Name, Stat, StreamId, XattrInfo,
 };

@@ -5,11 +5,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::any::AnyVolume;
 use crate::apfs::{Container, Volume};
 use crate::base::damage::Corrupt;
 use crate::base::error::{Error, Result};
 use crate::base::ids::Uuid;
 use crate::base::options::OpenOptions;
+use crate::hfsplus;
 use crate::image::format::Format;
 use crate::image::layers::{Layer, Unwrapped, unwrap};
 use crate::image::part::table::{Entry, PartitionType, Table};
@@ -297,19 +299,63 @@ impl Disk {
         }
     }
 
-    /// The volumes of all APFS containers on the disk. A damaged container or volume is an error of its own.
+    /// The HFS+ volume in a partition.
     ///
     /// # Errors
-    /// As [`Disk::no_volume`] if there is no container at all.
-    pub fn volumes(&self, options: &OpenOptions) -> Result<Vec<Result<Volume>>> {
+    /// As [`hfsplus::Volume::open`]; `Unsupported` if something else is there.
+    pub fn hfs_volume(&self, index: usize, options: OpenOptions) -> Result<hfsplus::Volume> {
+        let device = self.partition_device(index)?;
+        let partition = self.partitions.get(index);
+        match partition.map_or(Content::Unknown, |partition| partition.content) {
+            Content::HfsPlus | Content::HfsX | Content::HfsWrapper => hfsplus::Volume::open(device, options),
+            // Neither may its first header be valid any more.
+            Content::Unknown => hfsplus::Volume::open(device, options),
+            other => Err(Error::unsupported(alloc::format!("{other}"), other.advice())),
+        }
+    }
+
+    /// All volumes on the disk: those of APFS containers and HFS+ ones, with the numbers of their partitions. A damaged
+    /// container or volume is an error of its own.
+    ///
+    /// # Errors
+    /// As [`Disk::no_volume`] if there is none at all.
+    pub fn volumes(&self, options: &OpenOptions) -> Result<Vec<Result<AnyVolume>>> {
         let mut volumes = Vec::new();
-        for partition in self.apfs_partitions() {
-            match self.container(partition, options.clone()) {
-                Ok(container) => volumes.extend(container.volumes().into_iter().map(|(_, volume)| volume)),
-                Err(error) => volumes.push(Err(error)),
+        for partition in &self.partitions {
+            if let Some(found) = self.volumes_in(partition.index, options) {
+                match found {
+                    Ok(found) => volumes.extend(found),
+                    Err(error) => volumes.push(Err(error)),
+                }
             }
         }
         if volumes.is_empty() { Err(self.no_volume()) } else { Ok(volumes) }
+    }
+
+    /// The volumes in one partition; `None` if it holds none that is read.
+    pub fn volumes_in(&self, index: usize, options: &OpenOptions) -> Option<Result<Vec<Result<AnyVolume>>>> {
+        if self.apfs_partitions().contains(&index) {
+            let container = self.container(index, options.clone());
+            let volumes = |container: Container| container.volumes();
+            let any = |(_, volume): (usize, Result<Volume>)| volume.map(AnyVolume::Apfs);
+            return Some(container.map(|container| volumes(container).into_iter().map(any).collect()));
+        }
+        if self.hfs_partitions().contains(&index) {
+            let volume = self.hfs_volume(index, options.clone());
+            return Some(volume.map(|volume| alloc::vec![Ok(AnyVolume::Hfs(volume))]));
+        }
+        None
+    }
+
+    /// Numbers of the partitions that hold an HFS+ volume, or should by their type.
+    #[must_use]
+    pub fn hfs_partitions(&self) -> Vec<usize> {
+        let holds = |partition: &&Partition| match partition.content {
+            Content::HfsPlus | Content::HfsX | Content::HfsWrapper => true,
+            Content::Unknown => partition.type_name.starts_with("Apple_HFS"),
+            _ => false,
+        };
+        self.partitions.iter().filter(holds).map(|partition| partition.index).collect()
     }
 
     /// The error of a disk without any volume that is read: `Unsupported` with what it holds instead, `NotFound` if

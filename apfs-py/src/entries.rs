@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use apfs_core::apfs::View;
-use apfs_core::{Error, FileId, FsExt, Stat as CoreStat, WalkError};
+use apfs_core::{Error, FileId, FsExt, Scan, Stat as CoreStat, WalkError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};

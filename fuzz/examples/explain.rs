@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use apfs_core::{Disk, Fs, FsExt, OpenOptions};
+use apfs_core::{Disk, Fs, FsExt, OpenOptions, Scan};
 use apfs_fuzz::patch::{Input, Patch, region_of};
 use apfs_fuzz::seed::Seed;
 

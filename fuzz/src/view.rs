@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use apfs_core::ScanLedger;
+use apfs_core::apfs::View;
 use apfs_core::apfs::btree::{Cursor, Tree};
-use apfs_core::apfs::{ScanLedger, View};
-use apfs_core::{Class, Error, ExtentKind, FileId, Fs, FsExt, Kind, ReadAt, Stat, StreamId};
+use apfs_core::{Class, Error, ExtentKind, FileId, Fs, FsExt, Kind, ReadAt, Scan, Stat, StreamId};
 
 use crate::rng::Rng;
 
@@ -140,7 +141,7 @@ fn scan(view: &View, out: &mut Outcome) -> (Listing, usize) {
 
 fn scan_in_parts(view: &View) -> (Listing, usize) {
     let (mut listing, mut errors) = (Vec::new(), 0);
-    let mut sink = |entry: Result<apfs_core::apfs::ScanEntry<'_>, apfs_core::WalkError>| {
+    let mut sink = |entry: Result<apfs_core::ScanEntry<'_>, apfs_core::WalkError>| {
         match entry {
             Ok(entry) => listing.push((entry.path.to_vec(), entry.stat.clone())),
             Err(_) => errors += 1,

@@ -1,7 +1,7 @@
 //! The scan in record order gives what the walk gives, on everything at hand.
 
 use apfs_core::apfs::View;
-use apfs_core::{Fs, FsExt};
+use apfs_core::{Fs, FsExt, Scan};
 use apfs_tests::build::{ImageBuilder, VolumeBuilder};
 use apfs_tests::corpus;
 use apfs_tests::listing::{open, scanned, scanned_in_parts, view, walked};

@@ -66,6 +66,7 @@ const HFSPLUS: [&str; 17] = [
 /// The folder or file that a module belongs to, and how high it stands. `None` for what has no place.
 fn place(module: &[&str]) -> Option<(String, usize)> {
     let (system, unit) = match module {
+        ["any", ..] => return Some(("any".to_owned(), usize::MAX - 1)),
         ["open", ..] => return Some(("open".to_owned(), usize::MAX)),
         [system @ ("apfs" | "hfsplus"), name, ..] => (*system, format!("{system}/{name}")),
         [name, ..] => ("", (*name).to_owned()),
@@ -97,7 +98,10 @@ fn violations(module: &[&str], source: &str) -> Vec<String> {
                 other != unit && (other_height >= height || are_strangers(&unit, &other))
             }
             // What the `mod.rs` of a file system hands out is for the floors above.
-            None => !(unit == "open" && matches!(path.first(), Some(&("apfs" | "hfsplus")))),
+            None => {
+                !(["any", "open"].contains(&unit.as_str())
+                    && matches!(path.first(), Some(&("apfs" | "hfsplus"))))
+            }
         }
     };
     let paths = imports(module, source).into_iter().filter(forbidden);

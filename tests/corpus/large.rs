@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use apfs_core::apfs::{Container, View};
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Fs, Kind, OpenOptions, Stat, StreamId};
+use apfs_core::{Fs, Kind, OpenOptions, Scan, Stat, StreamId};
 use apfs_tests::digest::hex;
 use sha2::{Digest, Sha256};
 

@@ -1,6 +1,6 @@
 //! Records that lie: extents, sizes, directories, links.
 
-use apfs_core::{Class, Damage, Fs, FsExt, Kind};
+use apfs_core::{Class, Damage, Fs, FsExt, Kind, Scan};
 use apfs_tests::build::records::{
     APFS_TYPE_DIR_REC, APFS_TYPE_FILE_EXTENT, APFS_TYPE_INODE, Key, dir_rec, file_extent,
 };

@@ -1,6 +1,6 @@
 //! Tree nodes that lie, with checksums that fit: only what lies below them is lost.
 
-use apfs_core::{Class, Damage};
+use apfs_core::{Class, Damage, Scan};
 use apfs_tests::build::bytes::u32_at;
 use apfs_tests::build::{Image, ImageBuilder, Role, VolumeBuilder};
 use apfs_tests::listing::{Listing, list, open, view};

@@ -38,8 +38,7 @@ fn open(bytes: &[u8]) -> Result<Disk> {
 /// Contents of `/x` of every volume.
 fn contents(disk: &Disk) -> Vec<String> {
     let volumes = disk.volumes(&OpenOptions::default()).unwrap().into_iter();
-    let text =
-        |volume: Result<apfs_core::apfs::Volume>| read(&volume.unwrap().view().unwrap(), "/x").unwrap();
+    let text = |volume: Result<apfs_core::AnyVolume>| read(&volume.unwrap().view().unwrap(), "/x").unwrap();
     volumes.map(|volume| String::from_utf8(text(volume)).unwrap()).collect()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apfs_core::apfs::{Container, View};
-use apfs_core::{Error, FileId, Fs, FsExt, Kind, OpenOptions, ReadAt, Result, Secret, StreamId};
+use apfs_core::{Error, FileId, Fs, FsExt, Kind, OpenOptions, ReadAt, Result, Scan, Secret, StreamId};
 
 use crate::digest::sha256;
 
@@ -132,8 +132,8 @@ pub fn scanned(view: &View) -> Vec<(Vec<u8>, String)> {
 /// Path and metadata of every entry, scanned in parts as several threads would.
 pub fn scanned_in_parts(view: &View, parts: usize) -> Vec<(Vec<u8>, String)> {
     let mut all = Vec::new();
-    let mut whole = apfs_core::apfs::ScanLedger::default();
-    let mut sink = |entry: core::result::Result<apfs_core::apfs::ScanEntry<'_>, apfs_core::WalkError>| {
+    let mut whole = apfs_core::ScanLedger::default();
+    let mut sink = |entry: core::result::Result<apfs_core::ScanEntry<'_>, apfs_core::WalkError>| {
         let entry = entry.map_err(|error| error.error)?;
         all.push((entry.path.to_vec(), format!("{:?}", entry.stat)));
         Ok::<(), Error>(())

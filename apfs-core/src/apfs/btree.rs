@@ -1,4 +1,4 @@
-//! B-trees: search, and a cursor with an explicit stack (sheet apfs-02, sections 4 to 6).
+//! B-trees of APFS over any kind of storage (sheet apfs-02, sections 4 to 6).
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,9 +17,14 @@ use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{Oid, Paddr, Xid};
 use crate::crypto::xts::Xts;
+use crate::tree;
+use crate::tree::node::{SearchTree, TreeNode};
 
-/// Most levels of a tree. Real ones have up to 6; Apple's own code for HFS+ stops at 16.
-const MAX_LEVELS: u16 = 16;
+/// A position in a tree.
+pub type Cursor = tree::cursor::Cursor<Node>;
+
+/// One record of a tree.
+pub type Record = tree::node::Record<Node>;
 
 /// Where an object is, and what its header must say.
 #[derive(Clone, Copy, Debug)]
@@ -72,10 +77,7 @@ impl Tree {
     ) -> Result<Tree> {
         let location = resolve.locate(root_oid)?;
         let root = store.node(&request(kind, root_oid, &location, true))?;
-        if root.level() >= MAX_LEVELS {
-            let finding = Corrupt::new(Damage::Level, root.place("btn_level"));
-            return Err(finding.expected(alloc::format!("below {MAX_LEVELS}")).found(root.level()).into());
-        }
+        tree::node::check_levels(&*root, "btn_level")?;
         let hashed =
             root.info().is_some_and(|info| info.bt_flags.get() & BTREE_HASHED != 0) || root.is_hashed();
         let node_size = root.info().map_or(0, |info| info.bt_node_size.get());
@@ -110,16 +112,7 @@ impl Tree {
     /// # Errors
     /// Damage or I/O on the way to it.
     pub fn get(&self, key: &[u8]) -> Result<Option<Record>> {
-        let mut node = self.root.clone();
-        loop {
-            let below = node.entries_below(key, true);
-            let Some(index) = below.checked_sub(1) else { return Ok(None) };
-            if node.level() == 0 {
-                let equal = (self.kind.order)(node.key(index), key) == Ordering::Equal;
-                return Ok(equal.then_some(Record { node, index }));
-            }
-            node = self.child(&node, index)?;
-        }
+        tree::node::get(self, key)
     }
 
     /// The last record whose key is not above this one.
@@ -162,8 +155,15 @@ impl Tree {
             nodes.iter().flat_map(|node| (0..node.count()).filter_map(|index| u64_at(node.key(index), 0)));
         heads.map(|head| head & OBJ_ID_MASK).collect()
     }
+}
 
-    /// Reads a child and checks it against its parent: level, and first key not below the separator.
+impl SearchTree for Tree {
+    type Node = Node;
+
+    fn root(&self) -> &Arc<Node> {
+        &self.root
+    }
+
     fn child(&self, parent: &Arc<Node>, index: usize) -> Result<Arc<Node>> {
         let stored =
             parent.child(index).ok_or_else(|| Error::damage(Damage::Bounds, parent.place("value")))?;
@@ -204,175 +204,5 @@ impl fmt::Debug for Tree {
             .field("physical", &physical)
             .field("levels", &self.levels())
             .finish()
-    }
-}
-
-/// One record: its leaf, which stays in memory as long as the record, and its place there.
-#[derive(Clone, Debug)]
-pub struct Record {
-    node: Arc<Node>,
-    index: usize,
-}
-
-impl Record {
-    /// Key as stored.
-    #[must_use]
-    pub fn key(&self) -> &[u8] {
-        self.node.key(self.index)
-    }
-
-    /// Value as stored; empty for a ghost.
-    #[must_use]
-    pub fn value(&self) -> &[u8] {
-        self.node.value(self.index).unwrap_or(&[])
-    }
-
-    /// Place for an error about the record.
-    pub(crate) fn place(&self, structure: &'static str, field: &'static str) -> Place {
-        Place { structure, field, ..self.node.place("") }
-    }
-}
-
-/// A position in a tree. It borrows nothing: it can be stored, sent and paused.
-///
-/// After an error, [`Cursor::advance`] goes on behind the node that could not be read.
-#[derive(Clone, Debug, Default)]
-pub struct Cursor {
-    /// Nodes from the root down, each with the entry taken.
-    stack: Vec<(Arc<Node>, usize)>,
-}
-
-impl Cursor {
-    /// A cursor that is nowhere yet.
-    #[must_use]
-    pub fn new() -> Cursor {
-        Cursor::default()
-    }
-
-    /// Goes to the first record whose key is not below `key`.
-    ///
-    /// # Errors
-    /// Damage or I/O on the way.
-    pub fn seek(&mut self, tree: &Tree, key: &[u8]) -> Result<()> {
-        self.stack.clear();
-        let mut node = tree.root.clone();
-        loop {
-            if node.level() == 0 {
-                let index = node.entries_below(key, false);
-                let past = index >= node.count();
-                self.stack.push((node, index));
-                return if past { self.advance(tree) } else { Ok(()) };
-            }
-            let index = node.entries_below(key, true).saturating_sub(1);
-            self.stack.push((node, index));
-            node = self.child_of_top(tree)?;
-        }
-    }
-
-    /// Goes to the last record whose key is not above `key`, or to the first record if there is none.
-    ///
-    /// # Errors
-    /// Damage or I/O on the way.
-    pub fn seek_floor(&mut self, tree: &Tree, key: &[u8]) -> Result<()> {
-        self.stack.clear();
-        let mut node = tree.root.clone();
-        // Only nodes on the way down: a damaged node behind the record must not matter.
-        while node.level() > 0 {
-            let index = node.entries_below(key, true).saturating_sub(1);
-            self.stack.push((node, index));
-            node = self.child_of_top(tree)?;
-        }
-        let behind = node.entries_below(key, true);
-        self.stack.push((node, behind));
-        self.back(tree)?;
-        // Before the first record: go to it.
-        if self.stack.is_empty() { self.seek(tree, key) } else { Ok(()) }
-    }
-
-    /// Goes to the next record, or past the end.
-    ///
-    /// # Errors
-    /// Damage or I/O; the next call goes on behind it.
-    pub fn advance(&mut self, tree: &Tree) -> Result<()> {
-        while let Some((node, index)) = self.stack.last_mut() {
-            let next = index.saturating_add(1);
-            if next < node.count() {
-                *index = next;
-                return self.descend(tree, false);
-            }
-            self.stack.pop();
-        }
-        Ok(())
-    }
-
-    /// Goes to the previous record; before the first one the cursor is nowhere.
-    ///
-    /// # Errors
-    /// Damage or I/O.
-    pub fn back(&mut self, tree: &Tree) -> Result<()> {
-        if self.stack.is_empty() {
-            // Past the end: the last record is the previous one.
-            let last = tree.root.count();
-            self.stack.push((tree.root.clone(), last));
-        }
-        while let Some((_, index)) = self.stack.last_mut() {
-            if let Some(previous) = index.checked_sub(1) {
-                *index = previous;
-                return self.descend(tree, true);
-            }
-            self.stack.pop();
-        }
-        Ok(())
-    }
-
-    /// The record here, or `None` past an end or at a node that could not be read.
-    #[must_use]
-    pub fn record(&self) -> Option<Record> {
-        let (node, index) = self.leaf()?;
-        Some(Record { node: node.clone(), index })
-    }
-
-    /// Leaf and entry here, borrowed: what inner loops use.
-    #[must_use]
-    #[inline]
-    pub fn leaf(&self) -> Option<(&Arc<Node>, usize)> {
-        let (node, index) = self.stack.last()?;
-        (node.level() == 0 && *index < node.count()).then_some((node, *index))
-    }
-
-    /// Key of the entry taken here: of the record, or after an error of the entry that leads to the bad node.
-    pub(crate) fn entry_key(&self) -> Option<&[u8]> {
-        self.stack.last().map(|(node, index)| node.key(*index))
-    }
-
-    /// After an error: the smallest key that lies behind the node that could not be read.
-    #[must_use]
-    pub fn key_behind(&self) -> Option<&[u8]> {
-        self.stack.iter().rev().find_map(|(node, index)| {
-            let next = index.saturating_add(1);
-            (next < node.count()).then(|| node.key(next))
-        })
-    }
-
-    /// Down from the top of the stack to a leaf, along the first or last entries.
-    fn descend(&mut self, tree: &Tree, last: bool) -> Result<()> {
-        while self.stack.last().is_some_and(|(node, _)| node.level() > 0) {
-            let child = self.child_of_top(tree)?;
-            let index = if last { child.count().saturating_sub(1) } else { 0 };
-            self.stack.push((child, index));
-        }
-        Ok(())
-    }
-
-    /// The child at the top of the stack. All its keys must lie below the next separator, which also makes it
-    /// impossible to reach one node twice.
-    fn child_of_top(&self, tree: &Tree) -> Result<Arc<Node>> {
-        let Some((node, index)) = self.stack.last() else { return Ok(tree.root.clone()) };
-        let child = tree.child(node, *index)?;
-        let last = child.key(child.count().saturating_sub(1));
-        if self.key_behind().is_some_and(|bound| (tree.kind.order)(last, bound) != Ordering::Less) {
-            return Err(Corrupt::new(Damage::KeyOrder, child.place("key").oid(child.oid())).into());
-        }
-        Ok(child)
     }
 }

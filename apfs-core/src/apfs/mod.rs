@@ -29,7 +29,6 @@ pub use checkpoint::{Checkpoint, Rejected};
 pub use container::Container;
 pub use fs::ROOT_DIR;
 pub use protection::{Protection, Rolling, UnlockKind, UnlockRecord};
-pub use scan::{ScanEntry, ScanLedger};
 pub use snapshot::Snapshot;
 pub use superblock::Superblock;
 pub use unlock::Unlocked;

@@ -13,7 +13,8 @@ use super::tree_kind::TreeKind;
 use crate::base::bytes::{get, len64, pod, u16_at, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
-use crate::base::ids::{Oid, Paddr};
+use crate::base::ids::Paddr;
+use crate::tree::node::TreeNode;
 
 const STRUCTURE: &str = "btree_node_phys_t";
 const INFO_LEN: usize = size_of::<BtreeInfo>();
@@ -235,34 +236,40 @@ impl Node {
         self.flags & BTNODE_FIXED_KV_SIZE != 0
     }
 
-    /// Number of entries whose key is below `target`; with `or_equal`, not above it.
-    #[inline]
-    pub(crate) fn entries_below(&self, target: &[u8], or_equal: bool) -> usize {
-        let (mut low, mut high) = (0usize, self.count);
-        while low < high {
-            let middle = low.midpoint(high);
-            let below = match (self.kind.order)(self.key(middle), target) {
-                Ordering::Less => true,
-                Ordering::Equal => or_equal,
-                Ordering::Greater => false,
-            };
-            if below {
-                low = middle.saturating_add(1);
-            } else {
-                high = middle;
-            }
-        }
-        low
-    }
-
     pub(crate) fn place(&self, field: &'static str) -> Place {
         let place = Place::new(STRUCTURE, field).block(self.block);
         if self.is_headerless() { place } else { place.oid(self.header.oid).xid(self.header.xid) }
     }
+}
 
-    /// The object id by the header; for messages about header-less nodes there is none.
-    pub(crate) fn oid(&self) -> Oid {
-        self.header.oid
+impl TreeNode for Node {
+    #[inline]
+    fn level(&self) -> u16 {
+        self.level
+    }
+
+    #[inline]
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    #[inline]
+    fn key(&self, index: usize) -> &[u8] {
+        Node::key(self, index)
+    }
+
+    #[inline]
+    fn value(&self, index: usize) -> &[u8] {
+        Node::value(self, index).unwrap_or(&[])
+    }
+
+    #[inline]
+    fn order(&self, a: &[u8], b: &[u8]) -> Ordering {
+        (self.kind.order)(a, b)
+    }
+
+    fn place(&self, field: &'static str) -> Place {
+        Node::place(self, field)
     }
 }
 

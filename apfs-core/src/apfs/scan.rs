@@ -5,7 +5,6 @@
 //! directories they are in; that is checked against the directories' own records by a sum for each directory, and
 //! where the two disagree the directory is listed again at the end.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
@@ -25,59 +24,13 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::{FileId, Oid};
 use crate::base::report::Cancel;
 use crate::decmpfs::DecmpfsHeader;
-use crate::fs::path::stat_of_entry;
+use crate::fs::scan::{Scan, ScanEntry, ScanLedger, ScanSink};
 use crate::fs::types::{DirEntry, DirPos, Kind, Name, Stat, bsd_flags};
 use crate::fs::view::Fs;
 use crate::fs::walk::{WalkError, is_root};
 
 /// Records between two looks at the cancel hook.
 const CANCEL_EVERY: u32 = 1024;
-
-/// One link of one file, as a scan finds it. Paths and names are borrowed until the next one.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct ScanEntry<'a> {
-    /// Path from the root, `/` for the root itself, names as stored.
-    pub path: &'a [u8],
-    /// Metadata; complete, link targets' lengths and sizes of compressed files included.
-    pub stat: &'a Stat,
-}
-
-/// Receives entries, and what could not be read; an error stops the scan.
-pub type ScanSink<'s> = dyn FnMut(core::result::Result<ScanEntry<'_>, WalkError>) -> Result<()> + 's;
-
-/// Which directories a scan has seen, and whether their records and the files' own words agree so far.
-///
-/// Ledgers of scans over parts of a volume add up: [`ScanLedger::merge`] them, then [`View::reconcile`].
-#[derive(Clone, Debug, Default)]
-pub struct ScanLedger {
-    sums: BTreeMap<u64, u64>,
-    entries: u64,
-}
-
-impl ScanLedger {
-    /// Adds the ledger of another part of the same volume.
-    pub fn merge(&mut self, other: &ScanLedger) {
-        for (dir, sum) in &other.sums {
-            self.add(*dir, *sum);
-        }
-        self.entries = self.entries.saturating_add(other.entries);
-    }
-
-    /// Number of entries given so far.
-    #[must_use]
-    pub fn entries(&self) -> u64 {
-        self.entries
-    }
-
-    fn add(&mut self, dir: u64, mark: u64) {
-        let sum = self.sums.entry(dir).or_insert(0);
-        *sum = sum.wrapping_add(mark);
-        if *sum == 0 {
-            self.sums.remove(&dir);
-        }
-    }
-}
 
 /// A number for "this directory leads to that file by that name"; sums of them tell sets of links apart.
 fn mark(file: u64, is_dir: bool, name: &[u8]) -> u64 {
@@ -93,32 +46,34 @@ fn mark(file: u64, is_dir: bool, name: &[u8]) -> u64 {
     hash.wrapping_mul(0xC4CE_B9FE_1A85_EC53) ^ hash >> 29
 }
 
-impl View {
-    /// Gives every link of every file below the root, in the order of file ids; the root first.
-    /// The same set as [`walk`](crate::FsExt::walk) gives, several times faster.
-    ///
-    /// Damage costs only what it touches and comes as an item of its own.
-    ///
-    /// # Errors
-    /// [`Cancelled`](Error::Cancelled), and whatever the sink returns.
-    pub fn scan(&self, cancel: Option<Cancel<'_>>, sink: &mut ScanSink<'_>) -> Result<ScanLedger> {
-        let mut ledger = self.scan_range(0..u64::MAX, cancel, sink)?;
-        ledger.entries = ledger.entries.saturating_add(self.reconcile(&ledger, sink)?);
-        Ok(ledger)
+impl Scan for View {
+    fn nodes(&self) -> u64 {
+        self.tree().info().map_or(0, |info| info.bt_node_count.get())
     }
 
-    /// Scans the files whose ids lie in a range: part of a volume for one thread or machine.
-    /// When all parts are done, [`View::reconcile`] the merged ledgers.
-    ///
-    /// # Errors
-    /// As [`View::scan`].
-    pub fn scan_range(
+    fn scan_parts(&self, parts: usize) -> Vec<Range<u64>> {
+        let mut borders = self.tree().border_ids(parts.saturating_mul(4));
+        borders.sort_unstable();
+        borders.dedup();
+        let step = borders.len().div_ceil(parts.max(1)).max(1);
+        let mut starts: Vec<u64> = borders.into_iter().step_by(step).collect();
+        if let Some(first) = starts.first_mut() {
+            *first = 0;
+        }
+        if starts.is_empty() {
+            starts.push(0);
+        }
+        let ends = starts.iter().skip(1).copied().chain([u64::MAX]);
+        starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+    }
+
+    fn scan_range(
         &self,
         ids: Range<u64>,
         cancel: Option<Cancel<'_>>,
         sink: &mut ScanSink<'_>,
     ) -> Result<ScanLedger> {
-        let mut scan = Scan::new(self);
+        let mut pass = Pass::new(self);
         let mut cursor = Cursor::new();
         let mut moved = cursor.seek(self.tree(), &key::first(ids.start, RecordType::Other(0)));
         let mut until_cancel = 0u32;
@@ -143,51 +98,28 @@ impl View {
             if id >= ids.end {
                 break;
             }
-            if scan.file.id.0 != id {
-                scan.finish_file(sink)?;
-                scan.file.id = FileId(id);
+            if pass.file.id.0 != id {
+                pass.finish_file(sink)?;
+                pass.file.id = FileId(id);
             }
             let (key, value) = (leaf.key(index), leaf.value(index).unwrap_or(&[]));
-            if let Err(flaw) = scan.record(id, kind, key, value, sink)? {
+            if let Err(flaw) = pass.record(id, kind, key, value, sink)? {
                 let error = flaw.at(leaf.place(""), id);
                 sink(Err(WalkError { path: Vec::new(), id: FileId(id), entry: None, error }))?;
             }
             moved = cursor.advance(self.tree());
         }
-        scan.finish_file(sink)?;
-        Ok(scan.ledger)
+        pass.finish_file(sink)?;
+        Ok(pass.ledger)
     }
 
-    /// Cuts the file ids into up to `parts` ranges of about equal work, for [`View::scan_range`].
-    #[must_use]
-    pub fn scan_parts(&self, parts: usize) -> Vec<Range<u64>> {
-        let mut borders = self.tree().border_ids(parts.saturating_mul(4));
-        borders.sort_unstable();
-        borders.dedup();
-        let step = borders.len().div_ceil(parts.max(1)).max(1);
-        let mut starts: Vec<u64> = borders.into_iter().step_by(step).collect();
-        if let Some(first) = starts.first_mut() {
-            *first = 0;
-        }
-        if starts.is_empty() {
-            starts.push(0);
-        }
-        let ends = starts.iter().skip(1).copied().chain([u64::MAX]);
-        starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
-    }
-
-    /// Lists again the directories whose records and files disagreed: gives what was missed, reports what was
-    /// claimed wrongly. Returns how many entries it gave.
-    ///
-    /// # Errors
-    /// Whatever the sink returns.
-    pub fn reconcile(&self, ledger: &ScanLedger, sink: &mut ScanSink<'_>) -> Result<u64> {
+    fn reconcile(&self, ledger: &ScanLedger, sink: &mut ScanSink<'_>) -> Result<u64> {
         let mut given = 0u64;
         let mut places = Places::new(self);
         if let Err(error) = self.stat(ROOT_DIR).and_then(|stat| is_root(&stat)) {
             sink(Err(WalkError { path: b"/".to_vec(), id: ROOT_DIR, entry: None, error }))?;
         }
-        for dir in ledger.sums.keys() {
+        for dir in ledger.marked() {
             if !places.resolve(*dir) {
                 if places.is_lost(*dir) {
                     let place = Place::new("j_inode_val_t", "parent_id").oid(Oid(*dir)).xid(self.xid());
@@ -198,7 +130,7 @@ impl View {
                 continue;
             }
             let mut pos = DirPos::default();
-            let mut left = ledger.sums.get(dir).copied().unwrap_or(0);
+            let mut left = ledger.sum(*dir);
             loop {
                 let mut batch = Vec::new();
                 if let Err(error) = self.read_dir(FileId(*dir), &mut pos, &mut batch, 64) {
@@ -220,7 +152,8 @@ impl View {
                     left =
                         left.wrapping_sub(mark(entry.id.0, entry.kind == Kind::Dir, entry.name.as_bytes()));
                     let path = places.path(*dir, entry.name.as_bytes()).to_vec();
-                    match stat_of_entry(self, entry.id)
+                    match self
+                        .stat_entry(FileId(*dir), &entry)
                         .and_then(|stat| entry.agrees_with(&stat).map(|()| stat))
                     {
                         Ok(stat) if stat.kind == Kind::Dir => {
@@ -230,7 +163,8 @@ impl View {
                         }
                         Ok(stat) => {
                             given = given.saturating_add(1);
-                            sink(Ok(ScanEntry { path: &path, stat: &stat }))?;
+                            let link_id = entry.link_id;
+                            sink(Ok(ScanEntry { path: &path, stat: &stat, link_id, private: false }))?;
                         }
                         Err(error) => {
                             sink(Err(WalkError { path, id: entry.id, entry: Some(entry), error }))?;
@@ -249,7 +183,9 @@ impl View {
         }
         Ok(given)
     }
+}
 
+impl View {
     /// True if the file itself says that it has this entry: then the scan has given it.
     fn claims(&self, entry: &DirEntry, dir: u64) -> bool {
         let listed = self
@@ -270,7 +206,7 @@ struct FileUnderWay {
     needs_xattr: bool,
 }
 
-struct Scan<'v> {
+struct Pass<'v> {
     view: &'v View,
     file: FileUnderWay,
     places: Places<'v>,
@@ -280,9 +216,9 @@ struct Scan<'v> {
     hashed: bool,
 }
 
-impl<'v> Scan<'v> {
-    fn new(view: &'v View) -> Scan<'v> {
-        Scan {
+impl<'v> Pass<'v> {
+    fn new(view: &'v View) -> Pass<'v> {
+        Pass {
             view,
             file: FileUnderWay::default(),
             places: Places::new(view),
@@ -369,7 +305,8 @@ impl<'v> Scan<'v> {
             Some(mut stat) if stat.kind != Kind::Dir && stat.nlink > 0 => {
                 let incomplete = self.complete(&mut stat);
                 self.file.stat = Some(stat.clone());
-                self.give(link.parent_id, link.name, &stat, incomplete, sink)
+                let place = (link.parent_id, link.name, Some(link.sibling_id));
+                self.give(place, &stat, incomplete, sink)
             }
             _ => Ok(()),
         }
@@ -396,8 +333,8 @@ impl<'v> Scan<'v> {
             if stat.id == ROOT_DIR {
                 // Should it be damaged, `reconcile` says so.
                 if self.complete(&mut stat).is_none() {
-                    self.ledger.entries = self.ledger.entries.saturating_add(1);
-                    sink(Ok(ScanEntry { path: b"/", stat: &stat }))?;
+                    self.ledger.count(1);
+                    sink(Ok(ScanEntry { path: b"/", stat: &stat, link_id: None, private: false }))?;
                 }
             } else if stat.kind == Kind::Dir {
                 let incomplete = self.complete(&mut stat);
@@ -406,7 +343,7 @@ impl<'v> Scan<'v> {
                 && let Some((dir, name)) = self.file.primary.take()
             {
                 let incomplete = self.complete(&mut stat);
-                self.give(dir, &name, &stat, incomplete, sink)?;
+                self.give((dir, &name, None), &stat, incomplete, sink)?;
                 self.file.primary = Some((dir, name));
             }
         }
@@ -416,13 +353,12 @@ impl<'v> Scan<'v> {
 
     fn give_dir(&mut self, stat: &Stat, incomplete: Option<Error>, sink: &mut ScanSink<'_>) -> Result<()> {
         let Some((parent, name)) = self.places.find(stat.id.0) else { return Ok(()) };
-        self.give(parent, &name, stat, incomplete, sink)
+        self.give((parent, &name, None), stat, incomplete, sink)
     }
 
     fn give(
         &mut self,
-        dir: u64,
-        name: &[u8],
+        (dir, name, link_id): (u64, &[u8], Option<u64>),
         stat: &Stat,
         incomplete: Option<Error>,
         sink: &mut ScanSink<'_>,
@@ -434,25 +370,20 @@ impl<'v> Scan<'v> {
         let path = self.places.path(dir, name);
         match incomplete {
             Some(error) => {
-                let entry = DirEntry {
-                    name: Name::from(name),
-                    id: stat.id,
-                    kind: stat.kind,
-                    added: None,
-                    link_id: None,
-                };
+                let entry =
+                    DirEntry { name: Name::from(name), id: stat.id, kind: stat.kind, added: None, link_id };
                 sink(Err(WalkError { path: path.to_vec(), id: stat.id, entry: Some(entry), error }))
             }
             None => {
-                self.ledger.entries = self.ledger.entries.saturating_add(1);
-                sink(Ok(ScanEntry { path, stat }))
+                self.ledger.count(1);
+                sink(Ok(ScanEntry { path, stat, link_id, private: false }))
             }
         }
     }
 }
 
-impl fmt::Debug for Scan<'_> {
+impl fmt::Debug for Pass<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scan").field("places", &self.places).field("entries", &self.ledger.entries).finish()
+        f.debug_struct("Pass").field("places", &self.places).field("entries", &self.ledger.entries()).finish()
     }
 }

@@ -19,6 +19,8 @@ pub struct Limits {
     pub symlinks: u32,
     /// Directories inside one another. Default 4,096.
     pub directory_depth: usize,
+    /// Directories that one walk enters again, since they have several hard links. Default 1,000,000.
+    pub repeated_dirs: u64,
     /// Snapshots of one volume. Default 1,000,000.
     pub snapshots: usize,
     /// Entries of a partition table, extended partitions included. Default 1,024.
@@ -53,6 +55,7 @@ impl Default for Limits {
             sparse_factor: 1024,
             symlinks: 32,
             directory_depth: 4096,
+            repeated_dirs: 1_000_000,
             snapshots: 1_000_000,
             partitions: 1024,
             image_depth: 8,

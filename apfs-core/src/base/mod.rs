@@ -3,6 +3,7 @@
 pub mod bytes;
 pub mod damage;
 pub mod error;
+pub mod flaw;
 pub mod ids;
 pub mod limits;
 pub mod options;

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod path;
+pub mod scan;
 pub mod types;
 pub mod view;
 pub mod walk;

@@ -8,9 +8,8 @@ use super::types::{DirEntry, DirPos, Kind, Name, Stat, StreamId};
 use super::view::Fs;
 use super::walk::Walk;
 use crate::base::bytes::{to_usize, zeroed};
-use crate::base::damage::{Damage, Place};
 use crate::base::error::{Error, Result};
-use crate::base::ids::{FileId, Oid};
+use crate::base::ids::FileId;
 use crate::text::escape::Escaped;
 
 /// Entries asked for at a time where a whole directory is wanted.
@@ -38,7 +37,8 @@ pub trait FsExt: Fs {
     /// # Errors
     /// As [`FsExt::find`].
     fn metadata(&self, path: impl AsRef<[u8]>) -> Result<Stat> {
-        stat_of_entry(self, self.find(path)?)
+        let id = self.find(path)?;
+        self.stat(id).map_err(|error| self.lost_entry(id, error))
     }
 
     /// All entries of a directory, in stored order.
@@ -98,16 +98,6 @@ impl<T: Fs + ?Sized> FsExt for T {
     fn find_no_follow(&self, path: impl AsRef<[u8]>) -> Result<FileId> {
         resolve(self, path.as_ref(), false)
     }
-}
-
-/// Metadata of a file that a directory leads to: that there is none is damage, not a wrong question.
-pub(crate) fn stat_of_entry<T: Fs + ?Sized>(fs: &T, id: FileId) -> Result<Stat> {
-    fs.stat(id).map_err(|error| match error {
-        Error::NotFound(_) => {
-            Error::damage(Damage::Missing, Place::new("j_drec_val_t", "file_id").oid(Oid(id.0)))
-        }
-        other => other,
-    })
 }
 
 fn resolve<T: Fs + ?Sized>(fs: &T, path: &[u8], follow_last: bool) -> Result<FileId> {

@@ -148,7 +148,7 @@ pub struct Stat {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Number of hard links; 1 for directories.
+    /// Number of hard links; 1 for directories without links of their own.
     pub nlink: u32,
     /// Directories only: number of entries as recorded. Do not size anything by it: converted volumes lie.
     pub nchildren: Option<u32>,
@@ -176,13 +176,20 @@ pub struct Stat {
     pub rdev: Option<u32>,
     /// Document id, if the file has one.
     pub document_id: Option<u32>,
+    /// Bytes of the resource fork, where that is no attribute: HFS+.
+    pub resource_size: Option<u64>,
     /// Compressed files only.
     pub compression: Option<Compression>,
     /// Default protection class as stored, 0 where there are none.
     pub protection_class: u32,
     /// Counter of data changes, 0 where there is none.
     pub write_generation: u32,
+    /// Where the data begins, where the metadata says that: HFS+.
+    pub(crate) first_extents: Option<FirstExtents>,
 }
+
+/// The first extents of a data stream: block and number of blocks. Those behind the last one are empty.
+pub(crate) type FirstExtents = [(u32, u32); 8];
 
 impl Stat {
     /// True if the data is not on this disk (`SF_DATALESS`).
@@ -214,7 +221,8 @@ pub struct DirEntry {
     pub kind: Kind,
     /// When the entry was made, where the volume keeps it.
     pub added: Option<Timestamp>,
-    /// Which of several hard links this is, where the volume numbers them.
+    /// Which of several hard links this is, where the volume numbers them. A directory that has one can be met by
+    /// several paths.
     pub link_id: Option<u64>,
 }
 

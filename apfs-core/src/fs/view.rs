@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 
 use super::types::{DirEntry, DirPos, ExtentRun, Name, Stat, StreamId, XattrInfo};
-use crate::base::error::Result;
-use crate::base::ids::FileId;
+use crate::base::damage::{Damage, Place};
+use crate::base::error::{Error, Result};
+use crate::base::ids::{FileId, Oid};
 use crate::base::limits::Limits;
 
 /// Keeps [`Fs`] closed: new methods are no breaking change.
@@ -31,6 +32,44 @@ pub trait Fs: Send + Sync + sealed::Sealed {
     /// # Errors
     /// [`NotFound`](crate::Error::NotFound) if there is no such file.
     fn stat(&self, id: FileId) -> Result<Stat>;
+
+    /// Metadata of the file that an entry of a directory leads to.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::Error::Corrupt) too if there is no such file.
+    fn stat_entry(&self, dir: FileId, entry: &DirEntry) -> Result<Stat> {
+        let _ = dir;
+        self.stat(entry.id).map_err(|error| self.lost_entry(entry.id, error))
+    }
+
+    /// Structure and field in which a directory names its files, for errors.
+    fn entry_field(&self) -> (&'static str, &'static str) {
+        ("j_drec_val_t", "file_id")
+    }
+
+    /// That there is no file where a directory leads to one is damage, not a wrong question.
+    #[doc(hidden)]
+    fn lost_entry(&self, id: FileId, error: Error) -> Error {
+        match error {
+            Error::NotFound(_) => {
+                let (structure, field) = self.entry_field();
+                Error::damage(Damage::Missing, Place::new(structure, field).oid(Oid(id.0)))
+            }
+            other => other,
+        }
+    }
+
+    /// True for what the file system keeps for itself among the entries of a directory, by the name as stored, and
+    /// does not show on a Mac: the private folders and journal files of HFS+.
+    fn is_private(&self, dir: FileId, name: &[u8]) -> bool {
+        let _ = (dir, name);
+        false
+    }
+
+    /// True if directories can have several hard links, as on HFS+ disks of Time Machine.
+    fn has_dir_links(&self) -> bool {
+        false
+    }
 
     /// Finds a name in a directory, by the volume's own rule of which names are equal.
     ///

@@ -5,7 +5,6 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::path::stat_of_entry;
 use super::types::{DirEntry, DirPos, Kind, Name, Stat};
 use super::view::Fs;
 use crate::base::bytes::len64;
@@ -56,7 +55,10 @@ impl fmt::Display for WalkError {
 
 impl core::error::Error for WalkError {}
 
-/// Iterator over everything from a start down, directories before their content.
+/// Iterator over everything from a start down, directories before their content, as a Mac shows it.
+///
+/// What the file system keeps for itself is left out, see [`Walk::private`]. A directory with several hard links is
+/// entered at each of them, never inside itself.
 ///
 /// Damage costs only what it touches: it comes as an item and the walk goes on.
 pub struct Walk<'f, F: Fs + ?Sized> {
@@ -64,8 +66,12 @@ pub struct Walk<'f, F: Fs + ?Sized> {
     start: Option<FileId>,
     path: Vec<u8>,
     stack: Vec<Frame>,
-    /// Directories met: each is entered once, or entries that lead to it again would multiply the work.
+    /// Directories met: each is entered once, or entries that lead to it again would multiply the work. Hard links to
+    /// directories are the exception.
     met: BTreeSet<FileId>,
+    private: bool,
+    /// Directories entered again.
+    repeats: u64,
 }
 
 struct Frame {
@@ -80,7 +86,17 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
     /// A walk from a file or directory.
     #[must_use]
     pub fn new(fs: &'f F, start: FileId) -> Walk<'f, F> {
-        Walk { fs, start: Some(start), path: Vec::new(), stack: Vec::new(), met: BTreeSet::new() }
+        let (path, stack, met) = (Vec::new(), Vec::new(), BTreeSet::new());
+        Walk { fs, start: Some(start), path, stack, met, private: false, repeats: 0 }
+    }
+
+    /// Every entry of every directory once: also what the file system keeps for itself ([`Fs::is_private`]), while
+    /// hard links to directories are given and not entered. From the root on that is the same set as a
+    /// [scan](super::scan::Scan) gives.
+    #[must_use]
+    pub fn private(mut self, every_entry_once: bool) -> Walk<'f, F> {
+        self.private = every_entry_once;
+        self
     }
 
     /// Leaves out the content of the directory that came last.
@@ -101,18 +117,19 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
         Ok(WalkEntry { path: b"/".to_vec(), depth: 0, entry, stat })
     }
 
-    fn visit(&mut self, entry: DirEntry, path_len: usize) -> Result<WalkEntry, WalkError> {
+    fn visit(&mut self, dir: FileId, entry: DirEntry, path_len: usize) -> Result<WalkEntry, WalkError> {
         self.path.truncate(path_len);
         self.path.push(b'/');
         self.path.extend_from_slice(entry.name.as_bytes());
         let depth = self.stack.len();
         let (path, id) = (self.path.clone(), entry.id);
-        let stat = match stat_of_entry(self.fs, id).and_then(|stat| entry.agrees_with(&stat).map(|()| stat)) {
+        let stat = self.fs.stat_entry(dir, &entry);
+        let stat = match stat.and_then(|stat| entry.agrees_with(&stat).map(|()| stat)) {
             Ok(stat) => stat,
             Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
         };
-        if stat.kind == Kind::Dir {
-            if let Some(error) = self.refuse_descent(id) {
+        if stat.kind == Kind::Dir && !(self.private && entry.link_id.is_some()) {
+            if let Some(error) = self.refuse_descent(&entry) {
                 return Err(WalkError { path, id, entry: Some(entry), error });
             }
             self.stack.push(Frame::new(id, self.path.len()));
@@ -120,15 +137,29 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
         Ok(WalkEntry { path, depth, entry, stat })
     }
 
-    /// A directory that was met before, deeper than the limit, is not entered.
-    fn refuse_descent(&mut self, dir: FileId) -> Option<Error> {
+    /// A directory that was met before, deeper than the limit, is not entered. One with several hard links can be met
+    /// again, but not inside itself.
+    fn refuse_descent(&mut self, entry: &DirEntry) -> Option<Error> {
+        let dir = entry.id;
         if !self.met.insert(dir) {
-            let place = Place::new("j_drec_val_t", "file_id").oid(Oid(dir.0));
-            return Some(Corrupt::new(Damage::Loop, place).into());
+            if entry.link_id.is_none() || self.stack.iter().any(|frame| frame.dir == dir) {
+                let (structure, field) = self.fs.entry_field();
+                return Some(Corrupt::new(Damage::Loop, Place::new(structure, field).oid(Oid(dir.0))).into());
+            }
+            self.repeats = self.repeats.saturating_add(1);
+            let limit = self.fs.limits().repeated_dirs;
+            if self.repeats > limit {
+                return Some(Error::limit("directories met again by hard links", limit, self.repeats));
+            }
         }
         let limit = self.fs.limits().directory_depth;
         (self.stack.len() >= limit)
             .then(|| Error::limit("directory depth", len64(limit), len64(limit).saturating_add(1)))
+    }
+
+    /// True if an entry is left out.
+    fn hides(&self, dir: FileId, entry: &DirEntry) -> bool {
+        !self.private && self.fs.is_private(dir, entry.name.as_bytes())
     }
 }
 
@@ -156,9 +187,12 @@ impl<F: Fs + ?Sized> Iterator for Walk<'_, F> {
         }
         loop {
             let frame = self.stack.last_mut()?;
-            let path_len = frame.path_len;
+            let (dir, path_len) = (frame.dir, frame.path_len);
             if let Some(entry) = frame.batch.next() {
-                return Some(self.visit(entry, path_len));
+                if self.hides(dir, &entry) {
+                    continue;
+                }
+                return Some(self.visit(dir, entry, path_len));
             }
             if frame.done {
                 self.stack.pop();

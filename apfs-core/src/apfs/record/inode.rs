@@ -129,6 +129,8 @@ impl<'a> Inode<'a> {
             compression: None,
             protection_class: raw.default_protection_class.get(),
             write_generation: raw.write_generation_counter.get(),
+            resource_size: None,
+            first_extents: None,
         }
     }
 }

@@ -2,13 +2,13 @@
 
 pub mod dir;
 pub mod extent;
-mod flaw;
 pub mod inode;
 pub mod key;
+mod name;
 pub mod other;
 pub mod sibling;
 pub mod xattr;
 pub mod xfield;
 
-pub use flaw::Flaw;
-pub(crate) use flaw::{is_component, name};
+pub use crate::base::flaw::Flaw;
+pub(crate) use name::{is_component, name};

@@ -1,0 +1,119 @@
+//! The whole file system in record order: the fastest way to list everything with full paths.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::types::Stat;
+use super::view::Fs;
+use super::walk::WalkError;
+use crate::base::error::Result;
+use crate::base::report::Cancel;
+
+/// One link of one file, as a scan finds it. Paths and names are borrowed until the next one.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ScanEntry<'a> {
+    /// Path from the root, `/` for the root itself, names as stored.
+    pub path: &'a [u8],
+    /// Metadata; complete, link targets' lengths and sizes of compressed files included.
+    pub stat: &'a Stat,
+    /// Which of several hard links this is, as [`DirEntry::link_id`](super::types::DirEntry::link_id).
+    pub link_id: Option<u64>,
+    /// What the file system keeps for itself or lies below that: see [`Fs::is_private`].
+    pub private: bool,
+}
+
+/// Receives entries, and what could not be read; an error stops the scan.
+pub type ScanSink<'s> = dyn FnMut(core::result::Result<ScanEntry<'_>, WalkError>) -> Result<()> + 's;
+
+/// What a scan has seen, and whether records that say the same thing twice agree so far.
+///
+/// Ledgers of scans over parts of a file system add up: [`ScanLedger::merge`] them, then [`Scan::reconcile`].
+#[derive(Clone, Debug, Default)]
+pub struct ScanLedger {
+    sums: BTreeMap<u64, u64>,
+    entries: u64,
+}
+
+impl ScanLedger {
+    /// Adds the ledger of another part of the same file system.
+    pub fn merge(&mut self, other: &ScanLedger) {
+        for (key, sum) in &other.sums {
+            self.add(*key, *sum);
+        }
+        self.count(other.entries);
+    }
+
+    /// Number of entries given so far.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Counts entries that were given.
+    pub(crate) fn count(&mut self, entries: u64) {
+        self.entries = self.entries.saturating_add(entries);
+    }
+
+    /// Adds to the sum of a key; those of records that agree cancel out.
+    pub(crate) fn add(&mut self, key: u64, mark: u64) {
+        let sum = self.sums.entry(key).or_insert(0);
+        *sum = sum.wrapping_add(mark);
+        if *sum == 0 {
+            self.sums.remove(&key);
+        }
+    }
+
+    /// Sum of a key, 0 if nothing is left over.
+    pub(crate) fn sum(&self, key: u64) -> u64 {
+        self.sums.get(&key).copied().unwrap_or(0)
+    }
+
+    /// Keys whose sums are not 0.
+    pub(crate) fn marked(&self) -> impl Iterator<Item = &u64> {
+        self.sums.keys()
+    }
+}
+
+/// A file system that can be read in the order of its records: the same set of entries as a walk with
+/// [private](super::walk::Walk::private) ones gives, several times faster.
+///
+/// Damage costs only what it touches and comes as an item of its own.
+pub trait Scan: Fs {
+    /// Nodes of the tree that a scan reads, as recorded: for choosing how many parts to make. Do not size anything by it.
+    fn nodes(&self) -> u64;
+
+    /// Cuts the file system into up to `parts` ranges of about equal work, for [`Scan::scan_range`].
+    fn scan_parts(&self, parts: usize) -> Vec<Range<u64>>;
+
+    /// Scans one of the [parts](Scan::scan_parts) of a file system, for one thread or machine.
+    /// When all parts are done, [`Scan::reconcile`] the merged ledgers.
+    ///
+    /// # Errors
+    /// As [`Scan::scan`].
+    fn scan_range(
+        &self,
+        part: Range<u64>,
+        cancel: Option<Cancel<'_>>,
+        sink: &mut ScanSink<'_>,
+    ) -> Result<ScanLedger>;
+
+    /// Looks again where records disagreed: gives what was missed, reports what was claimed wrongly. Returns how many
+    /// entries it gave.
+    ///
+    /// # Errors
+    /// Whatever the sink returns.
+    fn reconcile(&self, ledger: &ScanLedger, sink: &mut ScanSink<'_>) -> Result<u64>;
+
+    /// Gives every link of every file below the root, in the order of the records.
+    ///
+    /// # Errors
+    /// [`Cancelled`](crate::Error::Cancelled), and whatever the sink returns.
+    fn scan(&self, cancel: Option<Cancel<'_>>, sink: &mut ScanSink<'_>) -> Result<ScanLedger> {
+        let mut ledger = self.scan_range(0..u64::MAX, cancel, sink)?;
+        let more = self.reconcile(&ledger, sink)?;
+        ledger.count(more);
+        Ok(ledger)
+    }
+}

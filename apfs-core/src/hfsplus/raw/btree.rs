@@ -1,0 +1,81 @@
+//! B-tree nodes (sheet hfsplus, section 3).
+
+use zerocopy::byteorder::big_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+/// Head of every node (`BTNodeDescriptor`).
+#[derive(Clone, Copy, Debug, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct BTNodeDescriptor {
+    /// Next node of the level, 0: none.
+    pub fLink: U32,
+    /// Previous node of the level.
+    pub bLink: U32,
+    /// `kBT*Node`.
+    pub kind: i8,
+    /// 1 for a leaf, 0 for header and map nodes.
+    pub height: u8,
+    /// Records.
+    pub numRecords: U16,
+    /// Zero.
+    pub reserved: U16,
+}
+
+const _: () = assert!(size_of::<BTNodeDescriptor>() == 14);
+
+/// First record of the header node (`BTHeaderRec`).
+#[derive(Clone, Copy, Debug, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct BTHeaderRec {
+    /// Levels, 0 if the tree is empty.
+    pub treeDepth: U16,
+    /// Root, 0 if the tree is empty.
+    pub rootNode: U32,
+    /// Records of all leaves.
+    pub leafRecords: U32,
+    /// First leaf.
+    pub firstLeafNode: U32,
+    /// Last leaf.
+    pub lastLeafNode: U32,
+    /// Bytes of a node.
+    pub nodeSize: U16,
+    /// Longest key.
+    pub maxKeyLength: U16,
+    /// Nodes, free ones included.
+    pub totalNodes: U32,
+    /// Free nodes.
+    pub freeNodes: U32,
+    /// Zero.
+    pub reserved1: U16,
+    /// Hint for growing.
+    pub clumpSize: U32,
+    /// 0 for the trees of the volume itself.
+    pub btreeType: u8,
+    /// Catalog of HFSX: how names are compared.
+    pub keyCompareType: u8,
+    /// `kBT*Mask`.
+    pub attributes: U32,
+    /// Zero.
+    pub reserved3: [u8; 64],
+}
+
+const _: () = assert!(size_of::<BTHeaderRec>() == 106);
+
+/// A leaf.
+pub const kBTLeafNode: i8 = -1;
+/// A node above the leaves.
+pub const kBTIndexNode: i8 = 0;
+/// The header node.
+pub const kBTHeaderNode: i8 = 1;
+/// A node with more of the map of used nodes.
+pub const kBTMapNode: i8 = 2;
+
+/// Lengths of keys take two bytes.
+pub const kBTBigKeysMask: u32 = 2;
+/// Keys in index nodes are as long as they are, not `maxKeyLength`.
+pub const kBTVariableIndexKeysMask: u32 = 4;
+
+/// Names are compared without regard to case.
+pub const kHFSCaseFolding: u8 = 0xCF;
+/// Names are compared by their code units.
+pub const kHFSBinaryCompare: u8 = 0xBC;

@@ -1,0 +1,4 @@
+//! Floor 1: searching any B-tree, whatever its nodes look like on disk.
+
+pub mod cursor;
+pub mod node;
