@@ -17,6 +17,7 @@ use apfs_core::image::plist::resource_fork;
 use apfs_core::image::probe;
 use apfs_core::image::resource_fork::ResourceFork;
 use apfs_core::text::escape::Escaped;
+use apfs_core::text::hfs_name::{self, HfsNameRule};
 use apfs_core::text::name::NameRule;
 use apfs_core::{BlockSize, Corrupt, Disk, Limits, Observer, OpenOptions, ReadAt, Secret};
 
@@ -230,6 +231,7 @@ pub fn names(bytes: &[u8]) {
     if NameRule::NormalizationInsensitive.same(a, b) {
         assert!(NameRule::CaseInsensitive.same(a, b), "promise: folding never tells names apart");
     }
+    hfs_names(a, b);
     for name in [a, b, bytes] {
         let shown = Escaped(name).to_string();
         assert!(!shown.chars().any(char::is_control), "promise: what is shown has no control characters");
@@ -237,12 +239,37 @@ pub fn names(bytes: &[u8]) {
     }
 }
 
+/// Order, display and lookup keys of names of HFS+, taken both as stored and as text.
+fn hfs_names(a: &[u8], b: &[u8]) {
+    for rule in [HfsNameRule::CaseFolding, HfsNameRule::Binary] {
+        assert!(rule.same(a, a) && rule.equivalent(a, a), "promise: a name is the same as itself");
+        assert_eq!(rule.compare(a, b), rule.compare(b, a).reverse(), "promise: the order is one");
+        assert!(rule.equivalent(a, b) || !rule.same(a, b), "promise: what is the same is equivalent");
+    }
+    for name in [a, b] {
+        let stored = &name[..(name.len() & !1).min(510)];
+        let mut shown = Vec::new();
+        hfs_name::push_text(stored, &mut shown);
+        assert!(!shown.contains(&b'/'), "promise: what is shown is one component");
+        let back = hfs_name::to_stored_as_is(&shown).expect("promise: what is shown can be typed");
+        let has_colon = stored.chunks(2).any(|unit| unit == [0, b':']);
+        assert!(back == stored || has_colon, "promise: what is shown leads back");
+        if let Some(key) = hfs_name::to_stored(name) {
+            assert!(key.len() <= 510 && key.len() % 2 == 0, "promise: a name has 255 units at most");
+            let mut again = Vec::new();
+            hfs_name::push_text(&key, &mut again);
+            assert_eq!(hfs_name::to_stored(&again), Some(key), "promise: a key is the key of itself");
+        }
+    }
+}
+
 /// The bytes that [`Escaped`] showed.
 fn unescape(shown: &str) -> Vec<u8> {
+    let plain = |text: &str| text.replace('␀', "\0").into_bytes();
     let mut bytes = Vec::new();
     let mut rest = shown;
     while let Some(at) = rest.find('\\') {
-        bytes.extend(rest[..at].as_bytes());
+        bytes.extend(plain(&rest[..at]));
         rest = &rest[at + 1..];
         let mut chars = rest.chars();
         match chars.next() {
@@ -265,7 +292,7 @@ fn unescape(shown: &str) -> Vec<u8> {
         }
         rest = chars.as_str();
     }
-    bytes.extend(rest.as_bytes());
+    bytes.extend(plain(rest));
     bytes
 }
 

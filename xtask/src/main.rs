@@ -3,6 +3,7 @@
 mod full;
 mod lab;
 mod run;
+mod tables;
 mod tasks;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ usage: cargo xtask TASK
   python    builds the Python package into its own environment and tests it
   fuzz      replays past findings, then thousands of mutated images
   header    writes apfs-ffi/include/apfs.h anew
+  tables    writes apfs-core/src/text/hfs_tables.rs anew, from xtask/data
   sample    makes samples/demo.img anew
   bench     criterion benchmarks
   full      what takes longer: images of 100,000 and 1,000,000 files made with a kernel driver, comparison with
@@ -44,6 +46,7 @@ fn dispatch(task: &str) -> Result<(), Failed> {
         "python" => tasks::python(),
         "fuzz" => tasks::fuzz(),
         "header" => tasks::header(),
+        "tables" => tables::write(),
         "sample" => tasks::sample(),
         "bench" => tasks::bench(),
         "full" => full::full(),

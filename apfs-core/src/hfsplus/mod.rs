@@ -1,12 +1,23 @@
 //! HFS+ and HFSX: volumes, their trees and files (sheet hfsplus).
 
+pub mod btree;
+mod data;
+mod extents;
+mod fork;
 mod fs;
 pub mod header;
+mod links;
+pub mod node;
+mod places;
 pub mod raw;
+pub mod record;
 mod scan;
+mod store;
+pub mod tree_kind;
 pub mod volume;
 pub mod wrapper;
 
+pub use fs::ROOT_DIR;
 pub use header::{Variant, VolumeHeader};
 pub use volume::Volume;
 pub use wrapper::Wrapper;

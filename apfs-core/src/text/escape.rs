@@ -5,7 +5,8 @@ use core::fmt::{self, Write};
 /// Shows stored bytes as text: valid UTF-8 as it is, everything that could deceive a reader escaped.
 ///
 /// Control characters, bidirectional marks and the backslash become `\u{..}` or `\\`, bytes that are not UTF-8
-/// become `\xNN`: what is printed tells the stored bytes, and no name moves the cursor.
+/// become `\xNN`: what is printed tells the stored bytes, and no name moves the cursor. NUL, with which names of HFS+
+/// begin, is shown by its picture `␀`, and that character as `\u{2400}`.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a [u8]);
 
@@ -21,6 +22,8 @@ impl fmt::Display for Escaped<'_> {
                     '\n' => f.write_str("\\n")?,
                     '\t' => f.write_str("\\t")?,
                     '\r' => f.write_str("\\r")?,
+                    '\0' => f.write_char('␀')?,
+                    '␀' => f.write_str("\\u{2400}")?,
                     c if c.is_control() || is_invisible(c) => write!(f, "\\u{{{:x}}}", u32::from(c))?,
                     c => f.write_char(c)?,
                 }
@@ -51,6 +54,13 @@ mod tests {
         assert_eq!(Escaped("ä b".as_bytes()).to_string(), "ä b");
         assert_eq!(Escaped(b"a\x1b[2J\n\\").to_string(), "a\\u{1b}[2J\\n\\\\");
         assert_eq!(Escaped("x\u{202e}gpj".as_bytes()).to_string(), "x\\u{202e}gpj");
-        assert_eq!(Escaped(b"\xff\x00").to_string(), "\\xff\\u{0}");
+        assert_eq!(Escaped(b"\xff\x01").to_string(), "\\xff\\u{1}");
+    }
+
+    /// NUL is told from the picture that it is shown by.
+    #[test]
+    fn nul() {
+        assert_eq!(Escaped(b"\0HFS+").to_string(), "␀HFS+");
+        assert_eq!(Escaped("␀\0".as_bytes()).to_string(), "\\u{2400}␀");
     }
 }
