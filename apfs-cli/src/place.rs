@@ -65,9 +65,6 @@ pub(crate) struct Hidden {
 }
 
 impl Hidden {
-    /// Everything.
-    pub(crate) const SHOWN: Hidden = Hidden { all: true };
-
     /// As asked for, and everything for programs.
     pub(crate) fn or_json(self, json: bool) -> Hidden {
         Hidden { all: self.all || json }

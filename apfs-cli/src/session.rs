@@ -159,7 +159,8 @@ impl Session {
             };
             match &held {
                 Ok(Held::Container(container)) => self.say_state(part, container, outcome),
-                Ok(Held::Hfs(volume)) => say_hfs_state(part, volume, outcome),
+                // The observer was told what is wrong with it.
+                Ok(Held::Hfs(_)) => {}
                 Err(error) => outcome.problem(format!("partition {part}: {error}")),
             }
             all.push((part, held));
@@ -353,13 +354,6 @@ fn no_volume_in(partition: &Partition) -> Error {
     }
 }
 
-/// What is not as it should be with an HFS+ volume.
-fn say_hfs_state(part: usize, volume: &hfsplus::Volume, outcome: &mut Outcome) {
-    for finding in volume.findings() {
-        outcome.problem(format!("partition {part}: {finding}"));
-    }
-}
-
 /// True if `wanted` names the volume: by name, index, UUID, or of APFS `role:` and a role.
 fn is_volume(volume: &AnyVolume, wanted: &str) -> bool {
     let uuid = match volume {
@@ -369,7 +363,7 @@ fn is_volume(volume: &AnyVolume, wanted: &str) -> bool {
             }
             Some(volume.uuid())
         }
-        AnyVolume::Hfs(volume) => hfs_uuid(volume),
+        AnyVolume::Hfs(volume) => volume.uuid(),
         _ => None,
     };
     // HFS+ stores names in another form than they are typed in.

@@ -2,8 +2,7 @@
 
 use apfs_core::hfsplus::raw::volume::HFSPlusForkData;
 use apfs_core::hfsplus::{self, Variant};
-use apfs_core::text::escape::Escaped;
-use apfs_core::{AnyFs, FileId, Timestamp};
+use apfs_core::{FileId, Timestamp};
 use serde::Serialize;
 
 use super::model::Time;
