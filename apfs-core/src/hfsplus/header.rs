@@ -117,6 +117,38 @@ impl VolumeHeader {
         self.raw.lastMountedVersion.iter().map(shown).collect()
     }
 
+    /// True if the volume was unmounted cleanly (sheet hfsplus, section 1.3).
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let attributes = self.attributes();
+        attributes.contains(VolumeAttributes::UNMOUNTED)
+            && !attributes.contains(VolumeAttributes::BOOT_VOLUME_INCONSISTENT)
+    }
+
+    /// When the volume was made, in the local time of whoever did; `None` if that is not kept.
+    #[must_use]
+    pub fn created_local(&self) -> Option<Timestamp> {
+        time(self.raw.createDate.get())
+    }
+
+    /// When it was last changed; `None` if that is not kept.
+    #[must_use]
+    pub fn modified(&self) -> Option<Timestamp> {
+        time(self.raw.modifyDate.get())
+    }
+
+    /// When it was last backed up; `None` if it never was.
+    #[must_use]
+    pub fn backed_up(&self) -> Option<Timestamp> {
+        time(self.raw.backupDate.get())
+    }
+
+    /// When it was last checked; `None` if it never was.
+    #[must_use]
+    pub fn checked(&self) -> Option<Timestamp> {
+        time(self.raw.checkedDate.get())
+    }
+
     /// The eight bytes that stand for the volume's UUID; `None` if there are none.
     #[must_use]
     pub fn volume_id(&self) -> Option<[u8; 8]> {
