@@ -234,7 +234,7 @@ mod tests {
         bytes[8..10].copy_from_slice(&[kind.to_be_bytes()[0], height]);
         bytes[10..12].copy_from_slice(&u16::try_from(records.len()).unwrap().to_be_bytes());
         let mut at = 14;
-        let mut offset = |index: usize, at: usize, bytes: &mut Vec<u8>| {
+        let offset = |index: usize, at: usize, bytes: &mut Vec<u8>| {
             let place = 512 - 2 * (index + 1);
             bytes[place..place + 2].copy_from_slice(&u16::try_from(at).unwrap().to_be_bytes());
         };
