@@ -323,6 +323,8 @@ typedef enum apfs_lock_reason {
     APFS_LOCK_REASON_NO_KEY = 7,
     // Its encryption is being changed; the message says how far it is, if that is known.
     APFS_LOCK_REASON_CONVERTING = 8,
+    // Its key records are in a file on another partition (CoreStorage startup disks).
+    APFS_LOCK_REASON_NEEDS_KEY_FILE = 9,
     // A reason that this version of the header has no number for.
     APFS_LOCK_REASON_OTHER = 99,
 } apfs_lock_reason;

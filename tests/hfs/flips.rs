@@ -6,35 +6,12 @@
 use std::collections::BTreeMap;
 
 use apfs_tests::build::hfs::bytes::{u16_at, u32_at};
-use apfs_tests::build::hfs::{Content, HfsBuilder, HfsImage, HfsRole};
-use apfs_tests::hfs_volumes::pattern;
+use apfs_tests::build::hfs::{HfsImage, HfsRole};
+use apfs_tests::hfs_volumes::small;
 
 use crate::answer::{Answer, Key, ask};
 
 const FLIPS: usize = 1500;
-
-fn small() -> HfsBuilder {
-    HfsBuilder::new("V")
-        .block_size(512)
-        .node_sizes(1024, 512, 1024)
-        .option(|options| options.catalog.max_records = 5)
-        .dir("/d")
-        .dir("/d/e")
-        .file("/d/one", pattern(1300))
-        .fragmented("/d/pieces", pattern(9000), 17)
-        .file("/two", pattern(700))
-        .resource("/two", Content::pieces(pattern(5000), 9))
-        .xattr("/two", "small", b"value")
-        .fork_xattr("/two", "fork", pattern(6000), 10)
-        .xattr("/d", "small", b"of a folder")
-        .symlink("/link", "d/one")
-        .hardlink("/two", "/d/again")
-        .dir("/shared")
-        .file("/shared/inner", b"inner")
-        .dir_link("/shared", "/d/e/shared")
-        .char_device("/d/tty", 4, 2)
-        .item("/d/one", |item| item.finder[..8].copy_from_slice(b"TEXTttxt"))
-}
 
 /// A generator of numbers that can be repeated.
 struct Random(u64);
@@ -59,7 +36,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let image = small().build();
+        let image = small("V").build();
         let names: Vec<Key> = ask(&image.bytes, []).listed.into_keys().collect();
         let sound = ask(&image.bytes, &names);
         assert_eq!(sound.reports, [""; 0]);

@@ -11,6 +11,7 @@
 )]
 
 mod answer;
+mod damage;
 mod expect;
 mod flips;
 mod journal;

@@ -13,6 +13,7 @@ pub fn all() -> Vec<Named> {
         ("rich", rich("Rich")),
         ("rich-hfsx", rich("Rich X").case_sensitive()),
         ("rich-hfsx-folding", rich("Rich XF").extended()),
+        ("small", small("Small")),
         ("tall", tall()),
         ("fragments", fragments()),
         ("special-fragments", special_fragments()),
@@ -85,6 +86,30 @@ pub fn rich(name: &str) -> HfsBuilder {
         })
         .item("/folder/deeper", |item| (item.admin_flags, item.owner_flags) = (0x02, 0x05));
     (0..20).fold(volume, |volume, n| volume.file(&format!("/folder/deeper/file {n:02}"), pattern(n * 50)))
+}
+
+/// As many features as possible in little metadata.
+pub fn small(name: &str) -> HfsBuilder {
+    HfsBuilder::new(name)
+        .block_size(512)
+        .node_sizes(1024, 512, 1024)
+        .option(|options| options.catalog.max_records = 5)
+        .dir("/d")
+        .dir("/d/e")
+        .file("/d/one", pattern(1300))
+        .fragmented("/d/pieces", pattern(9000), 17)
+        .file("/two", pattern(700))
+        .resource("/two", Content::pieces(pattern(5000), 9))
+        .xattr("/two", "small", b"value")
+        .fork_xattr("/two", "fork", pattern(6000), 10)
+        .xattr("/d", "small", b"of a folder")
+        .symlink("/link", "d/one")
+        .hardlink("/two", "/d/again")
+        .dir("/shared")
+        .file("/shared/inner", b"inner")
+        .dir_link("/shared", "/d/e/shared")
+        .char_device("/d/tty", 4, 2)
+        .item("/d/one", |item| item.finder[..8].copy_from_slice(b"TEXTttxt"))
 }
 
 /// Few records in a node, and nodes out of order.
