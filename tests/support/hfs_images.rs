@@ -9,6 +9,11 @@ use crate::hfs_volumes::{dir_links, pattern, rich};
 /// Bytes of the journals.
 const JOURNAL: usize = 512 << 10;
 
+/// Every image with its name.
+pub fn all() -> [(&'static str, Vec<u8>); 4] {
+    [("mixed", mixed()), ("dirty", dirty()), ("header-copy", header_copy()), ("damaged", damaged())]
+}
+
 /// A disk with an APFS container of two volumes, a journaled HFS+ volume and a case-sensitive HFSX volume with hard
 /// links to folders.
 pub fn mixed() -> Vec<u8> {
@@ -39,8 +44,9 @@ pub fn dirty() -> Vec<u8> {
 }
 
 /// A volume in a classic one, whose first header is damaged.
-pub fn wrapped() -> Vec<u8> {
-    let (mut bytes, start) = wrapper::wrap(&HfsBuilder::new("Inside").file("/file", "text").build().bytes, "Outside");
+pub fn header_copy() -> Vec<u8> {
+    let (mut bytes, start) =
+        wrapper::wrap(&HfsBuilder::new("Inside").file("/file", "text").build().bytes, "Outside");
     bytes[start + 1024] = b'?';
     bytes
 }

@@ -1,5 +1,5 @@
 /* HFS+ beside APFS: one set of functions for volumes of any kind, and what only HFS+ has.
- * usage: hfs MIXED DIRTY WRAPPED DAMAGED, images that tests/support/hfs_images.rs makes */
+ * usage: hfs MIXED DIRTY HEADER_COPY DAMAGED, images that tests/support/hfs_images.rs makes */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,7 +297,7 @@ static void count_finding(void *context, const apfs_error *finding) {
 }
 
 /* The copy of a damaged header serves, and that is said; so does a classic volume around it. */
-static void wrapped(const char *path) {
+static void header_copy(const char *path) {
     const apfs_disk *disk = NULL;
     const apfs_volume *volume = NULL;
     apfs_hfs_info info;
@@ -339,7 +339,7 @@ int main(int argc, char **argv) {
     files(view);
     apfs_view_free(view);
     journals(argv[2]);
-    wrapped(argv[3]);
+    header_copy(argv[3]);
     damaged(argv[4]);
     puts("ok");
     return 0;
