@@ -12,7 +12,9 @@
 
 mod corestorage;
 mod disks;
+mod hfs;
 mod images;
+mod journal;
 mod lab;
 mod large;
 mod partitions;

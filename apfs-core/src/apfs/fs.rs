@@ -21,9 +21,8 @@ use crate::base::ids::FileId;
 use crate::base::limits::Limits;
 use crate::decmpfs::header::HEADER_LEN;
 use crate::decmpfs::{Compressed, DecmpfsHeader};
-use crate::fs::types::{
-    DirEntry, DirPos, DirState, ExtentRun, Kind, Name, Stat, StreamId, XattrInfo, bsd_flags,
-};
+use crate::fs::listing::list;
+use crate::fs::types::{DirEntry, DirPos, ExtentRun, Kind, Name, Stat, StreamId, XattrInfo, bsd_flags};
 use crate::fs::view::{Fs, sealed};
 use crate::text::escape::Escaped;
 
@@ -349,44 +348,11 @@ impl Fs for View {
     }
 
     fn read_dir(&self, dir: FileId, pos: &mut DirPos, out: &mut Vec<DirEntry>, max: usize) -> Result<()> {
-        let mut cursor = Cursor::new();
-        let found = match &pos.0 {
-            DirState::End => return Ok(()),
-            DirState::Start => cursor.seek(self.tree(), &key::first(dir.0, RecordType::DirRec)),
-            DirState::After(key) | DirState::At(key) => cursor.seek(self.tree(), key),
-        };
-        let mut moved = found.map(|()| {
-            let here = cursor.record().map(|record| record.key().to_vec());
-            matches!((&pos.0, here), (DirState::After(key), Some(here)) if **key == *here)
-        });
-        if let Ok(true) = moved {
-            moved = cursor.advance(self.tree()).map(|()| true);
-        }
-        let mut taken = 0usize;
-        loop {
-            if let Err(error) = moved {
-                // Go on behind the node that can't be read, if the directory goes on there at all.
-                let behind = cursor.key_behind().filter(|key| {
-                    key::decode(key).is_some_and(|(id, kind)| (id, kind) == (dir.0, RecordType::DirRec))
-                });
-                pos.0 = behind.map_or(DirState::End, |key| DirState::At(key.into()));
-                return Err(error);
-            }
-            let record = cursor.record();
-            let record =
-                record.filter(|record| key::decode(record.key()) == Some((dir.0, RecordType::DirRec)));
-            let Some(record) = record else {
-                pos.0 = DirState::End;
-                return Ok(());
-            };
-            if taken == max {
-                return Ok(());
-            }
-            pos.0 = DirState::After(record.key().into());
-            out.push(self.dir_entry(dir, &record)?);
-            taken = taken.saturating_add(1);
-            moved = cursor.advance(self.tree()).map(|()| true);
-        }
+        let belongs = |key: &[u8]| key::decode(key) == Some((dir.0, RecordType::DirRec));
+        list(self.tree(), &key::first(dir.0, RecordType::DirRec), belongs, pos, max, |record| {
+            out.push(self.dir_entry(dir, record)?);
+            Ok(true)
+        })
     }
 
     fn stream_len(&self, id: FileId, stream: &StreamId) -> Result<u64> {

@@ -54,6 +54,18 @@ pub fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {
     get(bytes, offset, 8)?.try_into().ok().map(u64::from_le_bytes)
 }
 
+/// Big-endian u16 at `offset`.
+#[must_use]
+pub fn be16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+    get(bytes, offset, 2)?.try_into().ok().map(u16::from_be_bytes)
+}
+
+/// Big-endian u32 at `offset`.
+#[must_use]
+pub fn be32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    get(bytes, offset, 4)?.try_into().ok().map(u32::from_be_bytes)
+}
+
 /// A buffer of `len` zeros, or [`Error::Limit`] if there is no memory for it.
 ///
 /// # Errors

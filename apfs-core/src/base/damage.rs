@@ -97,6 +97,10 @@ pub struct Place {
     pub oid: Option<Oid>,
     /// Transaction id.
     pub xid: Option<Xid>,
+    /// HFS+: number of the node in its B-tree.
+    pub node: Option<u32>,
+    /// HFS+: catalog node id, of a B-tree's file, a file or a folder.
+    pub cnid: Option<u32>,
 }
 
 impl Place {
@@ -127,6 +131,20 @@ impl Place {
         self
     }
 
+    /// The same place with the number of a B-tree node.
+    #[must_use]
+    pub fn node(mut self, node: u32) -> Place {
+        self.node = Some(node);
+        self
+    }
+
+    /// The same place with its catalog node id.
+    #[must_use]
+    pub fn cnid(mut self, cnid: u32) -> Place {
+        self.cnid = Some(cnid);
+        self
+    }
+
     /// The same place with a byte offset.
     #[must_use]
     pub fn offset(mut self, offset: u64) -> Place {
@@ -147,8 +165,14 @@ impl fmt::Display for Place {
         if let Some(block) = self.block {
             write!(f, " in block {block}")?;
         }
+        if let Some(node) = self.node {
+            write!(f, " in node {node}")?;
+        }
         if let Some(oid) = self.oid {
             write!(f, ", object {oid}")?;
+        }
+        if let Some(cnid) = self.cnid {
+            write!(f, ", CNID {cnid}")?;
         }
         if let Some(xid) = self.xid {
             write!(f, ", transaction {xid}")?;

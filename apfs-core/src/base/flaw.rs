@@ -27,4 +27,10 @@ impl Flaw {
         let place = Place { structure: self.structure, field: self.field, oid, ..node };
         Corrupt::new(self.damage, place).into()
     }
+
+    /// The error, with the place of the node that holds the record and the catalog node id that the record is about.
+    pub(crate) fn at_cnid(self, node: Place, cnid: u32) -> Error {
+        let place = Place { structure: self.structure, field: self.field, cnid: Some(cnid), ..node };
+        Corrupt::new(self.damage, place).into()
+    }
 }

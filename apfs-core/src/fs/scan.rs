@@ -76,6 +76,20 @@ impl ScanLedger {
     }
 }
 
+/// A number for "this directory leads to that file by that name"; sums of them tell sets of links apart.
+pub(crate) fn mark(file: u64, is_dir: bool, name: &[u8]) -> u64 {
+    let mut hash = file ^ if is_dir { 0x9E37_79B9_7F4A_7C15 } else { 0xD1B5_4A32_D192_ED03 };
+    for chunk in name.chunks(8) {
+        let mut word = [0; 8];
+        if let Some(start) = word.get_mut(..chunk.len()) {
+            start.copy_from_slice(chunk);
+        }
+        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
+        hash ^= hash >> 32;
+    }
+    hash.wrapping_mul(0xC4CE_B9FE_1A85_EC53) ^ hash >> 29
+}
+
 /// A file system that can be read in the order of its records: the same set of entries as a walk with
 /// [private](super::walk::Walk::private) ones gives, several times faster.
 ///

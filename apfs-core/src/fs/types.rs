@@ -240,7 +240,7 @@ impl DirEntry {
 
 /// Place in a directory listing, to go on from later. It borrows nothing.
 #[derive(Clone, Debug, Default)]
-pub struct DirPos(pub(crate) DirState);
+pub struct DirPos(pub(crate) DirState, pub(crate) Listed);
 
 impl DirPos {
     /// True if there is nothing more to list.
@@ -248,6 +248,14 @@ impl DirPos {
     pub fn is_end(&self) -> bool {
         matches!(self.0, DirState::End)
     }
+}
+
+/// How many entries were listed, where the directory says how many it has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) entries: u32,
+    /// Some could not be read.
+    pub(crate) incomplete: bool,
 }
 
 #[derive(Clone, Debug, Default)]

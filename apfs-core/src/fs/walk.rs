@@ -80,6 +80,8 @@ struct Frame {
     batch: alloc::vec::IntoIter<DirEntry>,
     path_len: usize,
     done: bool,
+    /// One of several hard links leads here, or to a directory above: what is in it can be met again too.
+    below_link: bool,
 }
 
 impl<'f, F: Fs + ?Sized> Walk<'f, F> {
@@ -111,7 +113,7 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
         let kind = stat.kind;
         if kind == Kind::Dir {
             self.met.insert(start);
-            self.stack.push(Frame::new(start, 0));
+            self.stack.push(Frame::new(start, 0, false));
         }
         let entry = DirEntry { name: Name::default(), id: start, kind, added: None, link_id: None };
         Ok(WalkEntry { path: b"/".to_vec(), depth: 0, entry, stat })
@@ -129,20 +131,21 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
             Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
         };
         if stat.kind == Kind::Dir && !(self.private && entry.link_id.is_some()) {
-            if let Some(error) = self.refuse_descent(&entry) {
+            let below_link =
+                entry.link_id.is_some() || self.stack.last().is_some_and(|frame| frame.below_link);
+            if let Some(error) = self.refuse_descent(id, below_link) {
                 return Err(WalkError { path, id, entry: Some(entry), error });
             }
-            self.stack.push(Frame::new(id, self.path.len()));
+            self.stack.push(Frame::new(id, self.path.len(), below_link));
         }
         Ok(WalkEntry { path, depth, entry, stat })
     }
 
-    /// A directory that was met before, deeper than the limit, is not entered. One with several hard links can be met
-    /// again, but not inside itself.
-    fn refuse_descent(&mut self, entry: &DirEntry) -> Option<Error> {
-        let dir = entry.id;
+    /// A directory that was met before, deeper than the limit, is not entered. One with several hard links and what is
+    /// below can be met again, but not inside itself.
+    fn refuse_descent(&mut self, dir: FileId, below_link: bool) -> Option<Error> {
         if !self.met.insert(dir) {
-            if entry.link_id.is_none() || self.stack.iter().any(|frame| frame.dir == dir) {
+            if !below_link || self.stack.iter().any(|frame| frame.dir == dir) {
                 let (structure, field) = self.fs.entry_field();
                 return Some(Corrupt::new(Damage::Loop, Place::new(structure, field).oid(Oid(dir.0))).into());
             }
@@ -173,8 +176,15 @@ pub(crate) fn is_root(stat: &Stat) -> Result<()> {
 }
 
 impl Frame {
-    fn new(dir: FileId, path_len: usize) -> Frame {
-        Frame { dir, pos: DirPos::default(), batch: Vec::new().into_iter(), path_len, done: false }
+    fn new(dir: FileId, path_len: usize, below_link: bool) -> Frame {
+        Frame {
+            dir,
+            pos: DirPos::default(),
+            batch: Vec::new().into_iter(),
+            path_len,
+            done: false,
+            below_link,
+        }
     }
 }
 

@@ -66,9 +66,16 @@ impl HfsNameRule {
 /// becomes the three bytes that UTF-8 would give it (WTF-8), so that [`to_stored_as_is`] leads back. Only names with a
 /// `:`, which no system stores, are shown as another name would be.
 pub fn push_text(stored: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    push_plain(stored, out);
+    // Bytes of other characters are above those of ASCII.
+    out.iter_mut().skip(start).filter(|byte| **byte == b'/').for_each(|byte| *byte = b':');
+}
+
+/// Appends the stored name of an attribute: UTF-8 without exceptions for `/` and `:`; surrogates as [`push_text`] does.
+pub fn push_plain(stored: &[u8], out: &mut Vec<u8>) {
     for c in char::decode_utf16(units(stored)) {
         match c {
-            Ok('/') => out.push(b':'),
             Ok(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
             Err(lone) => {
                 let [high, low] = lone.unpaired_surrogate().to_be_bytes();
@@ -99,6 +106,12 @@ pub fn to_stored(text: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub fn to_stored_as_is(text: &[u8]) -> Option<Vec<u8>> {
     typed_units(text).map(|units| bytes(&units))
+}
+
+/// The stored name of an attribute; `None` if it is not UTF-8 nor WTF-8, or too long for a name.
+#[must_use]
+pub fn to_stored_plain(text: &[u8]) -> Option<Vec<u8>> {
+    plain_units(text).map(|units| bytes(&units))
 }
 
 fn units(stored: &[u8]) -> impl Iterator<Item = u16> {
@@ -135,6 +148,19 @@ fn restored(stored: &[u8]) -> Vec<u8> {
 
 /// Code units of a shown name, `:` as `/`.
 fn typed_units(text: &[u8]) -> Option<Vec<u16>> {
+    let mut units = plain_units(text)?;
+    for unit in &mut units {
+        match *unit {
+            SLASH => return None,
+            COLON => *unit = SLASH,
+            _ => {}
+        }
+    }
+    Some(units)
+}
+
+/// Code units of a name as text.
+fn plain_units(text: &[u8]) -> Option<Vec<u16>> {
     // A unit takes three bytes at most.
     let mut rest = Some(text).filter(|text| text.len() <= MAX_UNITS.saturating_mul(3))?;
     let mut units = Vec::new();
@@ -151,13 +177,6 @@ fn typed_units(text: &[u8]) -> Option<Vec<u16>> {
         }
         units.push(lone);
         rest = rest.get(3..)?;
-    }
-    for unit in &mut units {
-        match *unit {
-            SLASH => return None,
-            COLON => *unit = SLASH,
-            _ => {}
-        }
     }
     Some(units).filter(|units| units.len() <= MAX_UNITS)
 }

@@ -61,21 +61,21 @@ pub struct BTHeaderRec {
 
 const _: () = assert!(size_of::<BTHeaderRec>() == 106);
 
-/// A leaf.
-pub const kBTLeafNode: i8 = -1;
-/// A node above the leaves.
-pub const kBTIndexNode: i8 = 0;
-/// The header node.
-pub const kBTHeaderNode: i8 = 1;
-/// A node with more of the map of used nodes.
-pub const kBTMapNode: i8 = 2;
+/// A leaf (`kBTLeafNode`).
+pub const LEAF_NODE: i8 = -1;
+/// A node above the leaves (`kBTIndexNode`).
+pub const INDEX_NODE: i8 = 0;
+/// The header node (`kBTHeaderNode`).
+pub const HEADER_NODE: i8 = 1;
+/// A node with more of the map of used nodes (`kBTMapNode`).
+pub const MAP_NODE: i8 = 2;
 
-/// Lengths of keys take two bytes.
-pub const kBTBigKeysMask: u32 = 2;
-/// Keys in index nodes are as long as they are, not `maxKeyLength`.
-pub const kBTVariableIndexKeysMask: u32 = 4;
+/// Lengths of keys take two bytes (`kBTBigKeysMask`).
+pub const BIG_KEYS: u32 = 2;
+/// Keys in index nodes are as long as they are, not `maxKeyLength` (`kBTVariableIndexKeysMask`).
+pub const VARIABLE_INDEX_KEYS: u32 = 4;
 
-/// Names are compared without regard to case.
-pub const kHFSCaseFolding: u8 = 0xCF;
-/// Names are compared by their code units.
-pub const kHFSBinaryCompare: u8 = 0xBC;
+/// Names are compared without regard to case (`kHFSCaseFolding`).
+pub const CASE_FOLDING: u8 = 0xCF;
+/// Names are compared by their code units (`kHFSBinaryCompare`).
+pub const BINARY_COMPARE: u8 = 0xBC;

@@ -76,14 +76,14 @@ pub struct HFSPlusCatalogFile {
 
 const _: () = assert!(size_of::<HFSPlusCatalogFile>() == 248);
 
-/// A folder.
-pub const kHFSPlusFolderRecord: u16 = 1;
-/// A file.
-pub const kHFSPlusFileRecord: u16 = 2;
-/// Where a folder is.
-pub const kHFSPlusFolderThreadRecord: u16 = 3;
-/// Where a file is.
-pub const kHFSPlusFileThreadRecord: u16 = 4;
+/// A folder (`kHFSPlusFolderRecord`).
+pub const FOLDER_RECORD: u16 = 1;
+/// A file (`kHFSPlusFileRecord`).
+pub const FILE_RECORD: u16 = 2;
+/// Where a folder is (`kHFSPlusFolderThreadRecord`).
+pub const FOLDER_THREAD_RECORD: u16 = 3;
+/// Where a file is (`kHFSPlusFileThreadRecord`).
+pub const FILE_THREAD_RECORD: u16 = 4;
 
 bitflags::bitflags! {
     /// Flags of a catalog record (sheet hfsplus, section 4.5).
@@ -123,21 +123,21 @@ pub const HARD_LINK: [u8; 8] = *b"hlnkhfs+";
 /// Type and creator of a file that is a hard link to a directory.
 pub const DIR_LINK: [u8; 8] = *b"fdrpMACS";
 
-/// Above the root (`kHFSRootParentID`).
-pub const kHFSRootParentID: u32 = 1;
-/// The root (`kHFSRootFolderID`).
-pub const kHFSRootFolderID: u32 = 2;
-/// Extents overflow file.
-pub const kHFSExtentsFileID: u32 = 3;
-/// Catalog.
-pub const kHFSCatalogFileID: u32 = 4;
-/// Bad blocks, extents of nothing else.
-pub const kHFSBadBlockFileID: u32 = 5;
-/// Allocation bitmap.
-pub const kHFSAllocationFileID: u32 = 6;
-/// Startup file.
-pub const kHFSStartupFileID: u32 = 7;
-/// Attributes.
-pub const kHFSAttributesFileID: u32 = 8;
-/// First number of a user's file or folder.
-pub const kHFSFirstUserCatalogNodeID: u32 = 16;
+/// Above the root (`kHFSRootParentID`) (`kHFSRootParentID`).
+pub const ROOT_PARENT_ID: u32 = 1;
+/// The root (`kHFSRootFolderID`) (`kHFSRootFolderID`).
+pub const ROOT_FOLDER_ID: u32 = 2;
+/// Extents overflow file (`kHFSExtentsFileID`).
+pub const EXTENTS_FILE_ID: u32 = 3;
+/// Catalog (`kHFSCatalogFileID`).
+pub const CATALOG_FILE_ID: u32 = 4;
+/// Bad blocks, extents of nothing else (`kHFSBadBlockFileID`).
+pub const BAD_BLOCK_FILE_ID: u32 = 5;
+/// Allocation bitmap (`kHFSAllocationFileID`).
+pub const ALLOCATION_FILE_ID: u32 = 6;
+/// Startup file (`kHFSStartupFileID`).
+pub const STARTUP_FILE_ID: u32 = 7;
+/// Attributes (`kHFSAttributesFileID`).
+pub const ATTRIBUTES_FILE_ID: u32 = 8;
+/// First number of a user's file or folder (`kHFSFirstUserCatalogNodeID`).
+pub const FIRST_USER_CATALOG_NODE_ID: u32 = 16;

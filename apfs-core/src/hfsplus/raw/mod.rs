@@ -1,7 +1,8 @@
 //! Structures of HFS+ as they lie on disk, with Apple's names: big-endian, packed to two bytes (sheet hfsplus).
-#![allow(non_snake_case, non_upper_case_globals, reason = "the names of Apple's headers, to be found by")]
+#![allow(non_snake_case, reason = "the names of Apple's headers, to be found by")]
 
 pub mod attribute;
 pub mod btree;
 pub mod catalog;
+pub mod journal;
 pub mod volume;
