@@ -6,10 +6,14 @@ use apfs_core::corestorage::family::Change;
 use apfs_core::corestorage::{Encryption, Group, LogicalVolume, PhysicalVolume, UserKind};
 use apfs_core::image::probe::Content;
 use apfs_core::{
-    Class, Corrupt, Damage, Disk, Error, LockReason, Observer, OpenOptions, ReadAt, Result, Secret, Uuid,
+    Class, Corrupt, Damage, Disk, Error, FsExt, LockReason, Observer, OpenOptions, ReadAt, Result, Secret,
+    Uuid, hfsplus,
 };
 use apfs_tests::build::Gpt;
 use apfs_tests::build::corestorage::{BLOCK, Built, CoreStorage, METADATA_BLOCK, PARTITION_TYPE, VOLUME_KEY};
+
+use apfs_tests::hfs_volumes;
+use apfs_tests::listing::walked;
 
 use super::shared::{check, pattern, read};
 
@@ -521,6 +525,21 @@ fn flips() {
     }
     println!("{answers:?} opened not at all and as they were");
     assert!(answers[1] > 4 * answers[0], "most is there twice: {answers:?}");
+}
+
+/// A real volume on an encrypted one that lies in pieces on two others: its files are what was put in.
+#[test]
+fn a_file_system() {
+    let image = hfs_volumes::small("Inside").build();
+    let built = CoreStorage::new(&image.bytes).password("p", "").spread(2, 3).compressed(9_000).build();
+    let volume = only(&open(&built, &[Secret::password("p")]).unwrap());
+    let view = hfsplus::Volume::open(volume.device().unwrap(), OpenOptions::default()).unwrap();
+    assert_eq!(view.findings(), []);
+    let alone = hfsplus::Volume::open(Arc::new(image.bytes), OpenOptions::default()).unwrap();
+    assert_eq!(walked(&view), walked(&alone));
+    let mut bytes = vec![0; 9000];
+    assert_eq!(view.open("/d/pieces").unwrap().read_at(0, &mut bytes).unwrap(), bytes.len());
+    assert!(bytes == hfs_volumes::pattern(9000));
 }
 
 /// Findings reach the observer once.
