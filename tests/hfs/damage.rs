@@ -37,7 +37,7 @@ impl Bench {
         let answer = ask(&image.bytes, &self.names);
         assert!(start.elapsed() < SLOW, "{:?}", start.elapsed());
         let differences = answer.differences(&self.sound, &[]);
-        assert!(differences.is_empty() || !answer.reports.is_empty(), "in silence: {differences:?}");
+        assert!(differences.is_empty() || !answer.reports.is_empty(), "in silence: {differences:#?}");
         answer
     }
 
