@@ -12,6 +12,7 @@
 
 mod disks;
 mod images;
+mod journal;
 mod lab;
 mod large;
 mod partitions;

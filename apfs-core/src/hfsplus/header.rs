@@ -12,8 +12,13 @@ use super::raw::volume::{
 use crate::base::bytes::pod;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
+use crate::base::ids::Uuid;
 use crate::base::time::Timestamp;
+use crate::crypto::hash::uuid_v3;
 use crate::io::read_at::ReadAt;
+
+/// Namespace of the UUIDs of HFS volumes.
+const UUID_NAMESPACE: [u8; 16] = *b"\xB3\xE2\x0F\x39\xF2\x92\x11\xD6\x97\xA4\x00\x30\x65\x43\xEC\xAC";
 
 const STRUCTURE: &str = "HFSPlusVolumeHeader";
 /// Seconds from 1904 to 1970.
@@ -118,6 +123,36 @@ impl VolumeHeader {
         let [.., high, low] = self.raw.finderInfo;
         let id = u64::from(high.get()) << 32 | u64::from(low.get());
         (id != 0).then(|| id.to_be_bytes())
+    }
+
+    /// UUID of the volume as macOS shows it, made of [`volume_id`](VolumeHeader::volume_id); `None` if it has none.
+    #[must_use]
+    pub fn uuid(&self) -> Option<Uuid> {
+        self.volume_id().map(|id| uuid_v3(&UUID_NAMESPACE, &id))
+    }
+
+    /// When the volume was made, by the clock of whoever made it: the one date that is local time.
+    #[must_use]
+    pub fn created_local(&self) -> Option<Timestamp> {
+        time(self.raw.createDate.get())
+    }
+
+    /// When the volume was changed last.
+    #[must_use]
+    pub fn modified(&self) -> Option<Timestamp> {
+        time(self.raw.modifyDate.get())
+    }
+
+    /// When the volume was backed up last.
+    #[must_use]
+    pub fn backed_up(&self) -> Option<Timestamp> {
+        time(self.raw.backupDate.get())
+    }
+
+    /// When the volume was checked last.
+    #[must_use]
+    pub fn checked(&self) -> Option<Timestamp> {
+        time(self.raw.checkedDate.get())
     }
 
     /// True if another header describes the same structure: geometry and places of the trees. Counts and dates of the
