@@ -191,7 +191,18 @@ fn compare<K: Ord + core::fmt::Debug>(
     };
     let differ = keys.into_iter().filter(|key| found.get(key) != sound.get(key));
     let differ = differ.filter(|key| !may(found.get(key)) && !may(sound.get(key)));
-    differ
-        .map(|key| format!("{what}: {key:?}: {:?} instead of {:?}", found.get(key), sound.get(key)))
-        .collect()
+    differ.map(|key| format!("{what}: {key:?}: {}", change(found.get(key), sound.get(key)))).collect()
+}
+
+/// The words that differ.
+fn change(found: Option<&Said>, sound: Option<&Said>) -> String {
+    let (found, sound) = match (found, sound) {
+        (Some(found), Some(sound)) => (format!("{found:?}"), format!("{sound:?}")),
+        (found, _) => return if found.is_some() { "new".to_owned() } else { "gone".to_owned() },
+    };
+    let words = |text: &str, other: &str| {
+        let other: BTreeSet<&str> = other.split(' ').collect();
+        text.split(' ').filter(|word| !other.contains(word)).take(12).collect::<Vec<_>>().join(" ")
+    };
+    format!("{:?} instead of {:?}", words(&found, &sound), words(&sound, &found))
 }

@@ -80,6 +80,8 @@ struct Frame {
     batch: alloc::vec::IntoIter<DirEntry>,
     path_len: usize,
     done: bool,
+    /// It was met before, so what is in it is met again as well.
+    repeated: bool,
 }
 
 impl<'f, F: Fs + ?Sized> Walk<'f, F> {
@@ -111,7 +113,7 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
         let kind = stat.kind;
         if kind == Kind::Dir {
             self.met.insert(start);
-            self.stack.push(Frame::new(start, 0));
+            self.stack.push(Frame::new(start, 0, false));
         }
         let entry = DirEntry { name: Name::default(), id: start, kind, added: None, link_id: None };
         Ok(WalkEntry { path: b"/".to_vec(), depth: 0, entry, stat })
@@ -129,32 +131,36 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
             Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
         };
         if stat.kind == Kind::Dir && !(self.private && entry.link_id.is_some()) {
-            if let Some(error) = self.refuse_descent(&entry) {
-                return Err(WalkError { path, id, entry: Some(entry), error });
+            match self.meet(&entry) {
+                Ok(repeated) => self.stack.push(Frame::new(id, self.path.len(), repeated)),
+                Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
             }
-            self.stack.push(Frame::new(id, self.path.len()));
         }
         Ok(WalkEntry { path, depth, entry, stat })
     }
 
-    /// A directory that was met before, deeper than the limit, is not entered. One with several hard links can be met
-    /// again, but not inside itself.
-    fn refuse_descent(&mut self, entry: &DirEntry) -> Option<Error> {
+    /// Whether a directory was met before. One that was, or that is deeper than the limit, is not entered; but one with
+    /// several hard links can be met again, and with it what is below, though not inside itself.
+    fn meet(&mut self, entry: &DirEntry) -> Result<bool> {
         let dir = entry.id;
-        if !self.met.insert(dir) {
-            if entry.link_id.is_none() || self.stack.iter().any(|frame| frame.dir == dir) {
+        let repeated = !self.met.insert(dir);
+        if repeated {
+            let is_linked = entry.link_id.is_some() || self.stack.last().is_some_and(|frame| frame.repeated);
+            if !is_linked || self.stack.iter().any(|frame| frame.dir == dir) {
                 let (structure, field) = self.fs.entry_field();
-                return Some(Corrupt::new(Damage::Loop, Place::new(structure, field).oid(Oid(dir.0))).into());
+                return Err(Corrupt::new(Damage::Loop, Place::new(structure, field).oid(Oid(dir.0))).into());
             }
             self.repeats = self.repeats.saturating_add(1);
             let limit = self.fs.limits().repeated_dirs;
             if self.repeats > limit {
-                return Some(Error::limit("directories met again by hard links", limit, self.repeats));
+                return Err(Error::limit("directories met again by hard links", limit, self.repeats));
             }
         }
         let limit = self.fs.limits().directory_depth;
-        (self.stack.len() >= limit)
-            .then(|| Error::limit("directory depth", len64(limit), len64(limit).saturating_add(1)))
+        if self.stack.len() >= limit {
+            return Err(Error::limit("directory depth", len64(limit), len64(limit).saturating_add(1)));
+        }
+        Ok(repeated)
     }
 
     /// True if an entry is left out.
@@ -173,8 +179,8 @@ pub(crate) fn is_root(stat: &Stat) -> Result<()> {
 }
 
 impl Frame {
-    fn new(dir: FileId, path_len: usize) -> Frame {
-        Frame { dir, pos: DirPos::default(), batch: Vec::new().into_iter(), path_len, done: false }
+    fn new(dir: FileId, path_len: usize, repeated: bool) -> Frame {
+        Frame { dir, pos: DirPos::default(), batch: Vec::new().into_iter(), path_len, done: false, repeated }
     }
 }
 
