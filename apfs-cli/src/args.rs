@@ -10,7 +10,7 @@ use crate::cmd::{
 };
 use crate::secrets::SecretArgs;
 
-/// Look into APFS disk images, without a Mac. Nothing is ever written to an image.
+/// Look into APFS and HFS+ disk images, without a Mac. Nothing is ever written to an image.
 #[derive(Debug, Parser)]
 #[command(name = "apfs", version, propagate_version = true, max_term_width = 110, after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -107,6 +107,10 @@ pub(crate) struct Common {
     /// What to do when a stored checksum does not match
     #[arg(long, value_enum, default_value_t, value_name = "POLICY", help_heading = "How to read")]
     pub(crate) checksums: ChecksumPolicy,
+
+    /// HFS+: show volumes as they are stored, without what their journals would change
+    #[arg(long, help_heading = "How to read")]
+    pub(crate) no_journal: bool,
 
     /// Go on in spite of unknown features or a state on its way out; answers may be wrong
     #[arg(long, help_heading = "How to read")]

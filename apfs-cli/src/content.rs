@@ -1,7 +1,6 @@
 //! Bytes of streams from end to end.
 
-use apfs_core::apfs::View;
-use apfs_core::{Fs, Result, Stat, StreamId};
+use apfs_core::{AnyFs, Fs, Result, Stat, StreamId};
 
 use crate::ahead;
 
@@ -22,7 +21,7 @@ impl Reader {
     /// The outer error is that of `take`, the inner one says why the stream could not be read to its end.
     pub(crate) fn each_chunk<E>(
         &mut self,
-        view: &View,
+        view: &AnyFs,
         (stat, stream): (&Stat, &StreamId),
         len: u64,
         mut take: impl FnMut(&[u8]) -> Result<(), E>,

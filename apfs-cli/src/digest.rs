@@ -2,8 +2,7 @@
 
 use core::convert::Infallible;
 
-use apfs_core::apfs::View;
-use apfs_core::{Result, Stat, StreamId};
+use apfs_core::{AnyFs, Result, Stat, StreamId};
 use sha2::{Digest, Sha256};
 
 use crate::content::Reader;
@@ -11,13 +10,13 @@ use crate::out::hex;
 use crate::progress::Progress;
 
 /// SHA-256 of what a program reads from a file, in hexadecimal.
-pub(crate) fn data(view: &View, stat: &Stat, progress: &Progress) -> Result<String> {
+pub(crate) fn data(view: &AnyFs, stat: &Stat, progress: &Progress) -> Result<String> {
     stream(view, stat, &StreamId::Data, stat.size, progress)
 }
 
 /// SHA-256 of a stream of a file that should be `len` bytes long.
 pub(crate) fn stream(
-    view: &View,
+    view: &AnyFs,
     stat: &Stat,
     stream: &StreamId,
     len: u64,

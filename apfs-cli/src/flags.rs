@@ -93,6 +93,13 @@ pub(crate) fn of_set<F: Flags<Bits = u64> + Copy>(set: F) -> Vec<String> {
     names
 }
 
+/// Names of the flags that are set in a set of 32 bits.
+pub(crate) fn of_set32<F: Flags<Bits = u32> + Copy>(set: F) -> Vec<String> {
+    let mut names: Vec<String> = set.iter_names().map(|(name, _)| name.to_owned()).collect();
+    push_rest(&mut names, u64::from(set.bits() & !F::all().bits()));
+    names
+}
+
 /// Flags of which none has a name.
 pub(crate) fn unnamed(flags: u64) -> Vec<String> {
     names(flags, &[])

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 
 use apfs_core::text::escape::Escaped;
-use apfs_core::{Class, DirEntry, DirPos, Error, FileId, Fs, FsExt, Scan, Stat};
+use apfs_core::{AnyFs, Class, DirEntry, DirPos, Error, FileId, Fs, FsExt, Scan, Stat};
+use clap::Args as ClapArgs;
 
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
@@ -27,6 +28,17 @@ impl Found<'_> {
         join(self.prefix(), b"/")
     }
 
+    /// Which of several hard links the path leads to, where the volume numbers them.
+    pub(crate) fn link_id(&self) -> Option<u64> {
+        let path = self.target.in_volume(self.prefix());
+        let slash = path.iter().rposition(|byte| *byte == b'/')?;
+        let (dir, name) = path.split_at_checked(slash)?;
+        let dir = self.target.view.find(dir).ok()?;
+        let entry = self.target.view.lookup(dir, name.strip_prefix(b"/")?).ok()?;
+        // Behind a symbolic link the path ends elsewhere.
+        entry.link_id.filter(|_| entry.id == self.id)
+    }
+
     /// The path without slashes at its ends.
     fn prefix(&self) -> &[u8] {
         let mut path = self.given.as_encoded_bytes();
@@ -42,6 +54,35 @@ impl Found<'_> {
 pub(crate) enum Follow {
     Yes,
     No,
+}
+
+/// What of a volume is listed as text. JSON has everything.
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub(crate) struct Hidden {
+    /// Also what the file system keeps for itself: the private folders and journal files of HFS+
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) all: bool,
+}
+
+impl Hidden {
+    /// As asked for, and everything for programs.
+    pub(crate) fn or_json(self, json: bool) -> Hidden {
+        Hidden { all: self.all || json }
+    }
+
+    /// True if an entry of a directory is not shown.
+    pub(crate) fn hides(self, view: &AnyFs, dir: FileId, name: &[u8]) -> bool {
+        !self.all && view.is_private(dir, name)
+    }
+}
+
+/// A file of a listing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item<'a> {
+    pub(crate) path: &'a [u8],
+    pub(crate) stat: &'a Stat,
+    /// Which of several hard links it is, where the volume numbers them.
+    pub(crate) link_id: Option<u64>,
 }
 
 /// Every file that the paths lead to. With several volumes a path counts where it leads somewhere; one that leads
@@ -60,9 +101,10 @@ pub(crate) fn find<'a>(
         let mut missing = None;
         for target in targets {
             let bytes = path.as_encoded_bytes();
+            let in_volume = target.in_volume(bytes);
             let found = match follow {
-                Follow::Yes => target.view.find(bytes),
-                Follow::No => target.view.find_no_follow(bytes),
+                Follow::Yes => target.view.find(in_volume),
+                Follow::No => target.view.find_no_follow(in_volume),
             };
             match found {
                 Ok(id) => all.push(Found { target, id, given: path }),
@@ -114,24 +156,33 @@ pub(crate) fn heading(out: &mut Out, mark: &str, target: &Target) -> std::io::Re
     out.line()
 }
 
-/// What is called for each file: its path, its metadata.
-pub(crate) type Each<'a> = dyn FnMut(&[u8], &Stat, &mut Outcome) -> Result<(), Failure> + 'a;
+/// What is called for each file.
+pub(crate) type Each<'a> = dyn FnMut(&Item<'_>, &mut Outcome) -> Result<(), Failure> + 'a;
 
-/// Everything from a place down, itself included: a whole volume in the order of the disk, which is fastest,
-/// anything else depth first.
+/// True if everything below a place is found by going through the records of its volume, which is fastest. Below hard
+/// links to directories it would show nothing, unless they lead to something hidden that is shown too.
+pub(crate) fn is_scanned(found: &Found<'_>, hidden: Hidden) -> bool {
+    let view = &found.target.view;
+    found.id == view.root() && (hidden.all || !view.has_dir_links())
+}
+
+/// Everything from a place down, itself included: a whole volume in the order of the disk, anything else depth first.
 pub(crate) fn each_below(
     found: &Found<'_>,
+    hidden: Hidden,
     outcome: &mut Outcome,
     each: &mut Each<'_>,
 ) -> Result<(), Failure> {
-    let view = &found.target.view;
-    if found.id == view.root() {
-        return each_of_volume(found.target, outcome, each);
+    if is_scanned(found, hidden) {
+        return each_of_volume(found.target, hidden, outcome, each);
     }
     let prefix = found.prefix();
-    for item in view.walk(found.id) {
+    for item in found.target.view.walk(found.id) {
         match item {
-            Ok(entry) => each(&join(prefix, &entry.path), &entry.stat, outcome)?,
+            Ok(entry) => {
+                let link_id = if entry.depth == 0 { found.link_id() } else { entry.entry.link_id };
+                each(&Item { path: &join(prefix, &entry.path), stat: &entry.stat, link_id }, outcome)?;
+            }
             Err(error) => {
                 let path = join(prefix, &error.path);
                 outcome.problem(format!("{}: {}: {}", found.target.title(), Escaped(&path), error.error));
@@ -141,12 +192,19 @@ pub(crate) fn each_below(
     Ok(())
 }
 
-fn each_of_volume(target: &Target, outcome: &mut Outcome, each: &mut Each<'_>) -> Result<(), Failure> {
+fn each_of_volume(
+    target: &Target,
+    hidden: Hidden,
+    outcome: &mut Outcome,
+    each: &mut Each<'_>,
+) -> Result<(), Failure> {
     let mut failed = None;
     let ended = target.view.scan(None, &mut |item| {
         match item {
+            Ok(entry) if entry.private && !hidden.all => {}
             Ok(entry) => {
-                if let Err(failure) = each(entry.path, entry.stat, outcome) {
+                let item = Item { path: entry.path, stat: entry.stat, link_id: entry.link_id };
+                if let Err(failure) = each(&item, outcome) {
                     failed = Some(failure);
                     return Err(Error::Cancelled);
                 }
@@ -162,8 +220,14 @@ fn each_of_volume(target: &Target, outcome: &mut Outcome, each: &mut Each<'_>) -
     }
 }
 
-/// The entries of a directory by name. What can't be read is said; the others come all the same.
-pub(crate) fn entries(target: &Target, dir: FileId, path: &[u8], outcome: &mut Outcome) -> Vec<DirEntry> {
+/// The entries of a directory that are shown, by name. What can't be read is said; the others come all the same.
+pub(crate) fn entries(
+    target: &Target,
+    dir: FileId,
+    path: &[u8],
+    hidden: Hidden,
+    outcome: &mut Outcome,
+) -> Vec<DirEntry> {
     let (mut entries, mut pos) = (Vec::new(), DirPos::default());
     loop {
         let before = entries.len();
@@ -178,6 +242,7 @@ pub(crate) fn entries(target: &Target, dir: FileId, path: &[u8], outcome: &mut O
             }
         }
     }
+    entries.retain(|entry| !hidden.hides(&target.view, dir, entry.name.as_bytes()));
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     entries
 }

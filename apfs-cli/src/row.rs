@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::digest;
 use crate::exit::Outcome;
 use crate::out::hex;
+use crate::place::Item;
 use crate::progress::Progress;
 use crate::session::Target;
 
@@ -34,6 +35,9 @@ pub(crate) struct Row<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     ino: u64,
+    /// Number of the hard link itself, on HFS+.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link_id: Option<u64>,
     mode: u16,
     uid: u32,
     gid: u32,
@@ -52,8 +56,10 @@ pub(crate) struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     atime_ns: Option<i64>,
     bsd_flags: u32,
-    internal_flags: u64,
-    private_id: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    internal_flags: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    private_id: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rdev: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +76,10 @@ pub(crate) struct Row<'a> {
     hole_extents: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sparse_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rsrc_size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rsrc_sha256: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     xattrs: BTreeMap<String, XattrRow>,
 }
@@ -79,51 +89,55 @@ struct XattrRow {
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
-    flags: u16,
+    /// APFS only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flags: Option<u16>,
 }
 
 impl<'a> Row<'a> {
     /// Gathers everything about an entry; what can't be read is said and left out.
-    pub(crate) fn new(
-        context: &RowContext<'_>,
-        path: &'a [u8],
-        stat: &Stat,
-        outcome: &mut Outcome,
-    ) -> Row<'a> {
-        let (target, is_file) = (context.target, stat.kind == Kind::File);
-        let view = &target.view;
+    pub(crate) fn new(context: &RowContext<'_>, item: &Item<'a>, outcome: &mut Outcome) -> Row<'a> {
+        let (target, Item { path, stat, link_id }) = (context.target, *item);
+        let (view, is_file) = (&target.view, stat.kind == Kind::File);
+        let is_apfs = view.as_apfs().is_some();
         let progress = outcome.progress().clone();
         let mut problem = |error: apfs_core::Error| outcome.problem(format!("{}: {error}", Escaped(path)));
         let link = (stat.kind == Kind::Symlink).then(|| view.read_link(stat.id));
         let link = link.and_then(|target| target.map_err(&mut problem).ok());
         let sha256 = (is_file && context.hash).then(|| digest::data(view, stat, &progress));
         let sha256 = sha256.and_then(|hash| hash.map_err(&mut problem).ok());
-        let extents = is_file.then(|| count_extents(target, stat));
+        let extents = (is_file && is_apfs).then(|| count_extents(target, stat));
         let extents = extents.and_then(|counts| counts.map_err(&mut problem).ok());
+        let rsrc_size = resource_fork(stat);
+        let rsrc_sha256 = rsrc_size.filter(|_| context.hash).and_then(|size| {
+            let hash = digest::stream(view, stat, &StreamId::ResourceFork, size, &progress);
+            hash.map_err(&mut problem).ok()
+        });
         let xattrs = xattrs(context, stat, &progress, &mut problem);
         let ns = |time: Option<Timestamp>| time.map(|time| time.0);
         Row {
             part: target.part,
             volume: lossy(target.volume_name().as_bytes()).into_owned(),
-            volume_index: target.volume().slot(),
+            volume_index: view.volume_index(),
             snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
             path: lossy(path),
             path_raw: core::str::from_utf8(path).is_err().then(|| hex(path)),
             kind: stat.kind.word(),
             ino: stat.id.0,
+            link_id,
             mode: stat.mode,
             uid: stat.uid,
             gid: stat.gid,
-            nlink: (stat.kind != Kind::Dir).then_some(stat.nlink),
-            nchildren: stat.nchildren,
+            nlink: (stat.kind != Kind::Dir || !is_apfs).then_some(nlink(stat)),
+            nchildren: stat.nchildren.filter(|_| is_apfs),
             size: is_file.then_some(stat.size),
             mtime_ns: ns(stat.modified),
             ctime_ns: ns(stat.changed),
             btime_ns: ns(stat.created),
             atime_ns: ns(stat.accessed),
             bsd_flags: stat.bsd_flags,
-            internal_flags: stat.internal_flags,
-            private_id: stat.private_id,
+            internal_flags: is_apfs.then_some(stat.internal_flags),
+            private_id: is_apfs.then_some(stat.private_id),
             rdev: stat.rdev,
             doc_id: stat.document_id,
             target: link.map(|name| lossy(name.as_bytes()).into_owned()),
@@ -132,9 +146,21 @@ impl<'a> Row<'a> {
             extents: extents.map(|(all, _)| all),
             hole_extents: extents.map(|(_, holes)| holes),
             sparse_bytes: stat.sparse_bytes,
+            rsrc_size,
+            rsrc_sha256,
             xattrs,
         }
     }
+}
+
+/// Number of hard links; of directories 1, whatever they have on HFS+.
+fn nlink(stat: &Stat) -> u32 {
+    if stat.kind == Kind::Dir { 1 } else { stat.nlink }
+}
+
+/// Length of a resource fork that is no attribute; `None` if it is empty, or holds the content of a compressed file.
+pub(crate) fn resource_fork(stat: &Stat) -> Option<u64> {
+    stat.resource_size.filter(|size| *size > 0 && stat.compression.is_none())
 }
 
 /// Text for JSON: what is not Unicode becomes U+FFFD.
@@ -173,7 +199,8 @@ fn xattrs(
         } else {
             None
         };
-        let row = XattrRow { size: xattr.size, sha256, flags: xattr.flags };
+        let flags = view.as_apfs().map(|_| xattr.flags);
+        let row = XattrRow { size: xattr.size, sha256, flags };
         rows.insert(lossy(xattr.name.as_bytes()).into_owned(), row);
     }
     rows

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::{Container, Snapshot, View, Volume};
+use apfs_core::apfs::{Container, Snapshot, Volume};
 use apfs_core::image::probe::Content;
-use apfs_core::{Class, Corrupt, Disk, Error, Name, Observer, OpenOptions, Partition, Xid};
+use apfs_core::text::name::NameRule;
+use apfs_core::{
+    AnyFs, AnyVolume, Class, Corrupt, Disk, Error, Name, Observer, OpenOptions, Partition, Xid, hfsplus,
+};
 
 use crate::args::Common;
 use crate::exit::{self, Failure, Outcome};
@@ -17,26 +20,49 @@ pub(crate) struct Session {
     common: Common,
 }
 
+/// What a partition holds.
+#[derive(Debug)]
+pub(crate) enum Held {
+    Container(Container),
+    Hfs(hfsplus::Volume),
+}
+
+impl Held {
+    /// The volumes in it, each with its index.
+    fn volumes(&self) -> Vec<(usize, apfs_core::Result<AnyVolume>)> {
+        match self {
+            Held::Container(container) => {
+                let volumes = container.volumes().into_iter();
+                volumes.map(|(slot, volume)| (slot, volume.map(AnyVolume::Apfs))).collect()
+            }
+            Held::Hfs(volume) => vec![(0, Ok(AnyVolume::Hfs(volume.clone())))],
+        }
+    }
+}
+
 /// A readable state of a volume and how it is named on the outside.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) part: usize,
-    pub(crate) view: View,
+    pub(crate) view: AnyFs,
+    /// Folder in which paths begin, without a final slash; empty for the root.
+    pub(crate) base: Vec<u8>,
 }
 
 impl Target {
-    pub(crate) fn volume(&self) -> &Volume {
-        self.view.volume()
+    /// A path of the command line as a path of the volume.
+    pub(crate) fn in_volume(&self, path: &[u8]) -> Vec<u8> {
+        [&self.base, &b"/"[..], path].concat()
     }
 
     /// Name of the live volume.
     pub(crate) fn volume_name(&self) -> Name {
-        self.volume().name()
+        self.view.volume_name()
     }
 
     /// Name of the snapshot, if it is one.
     pub(crate) fn snapshot_name(&self) -> Option<&Name> {
-        self.view.snapshot().map(|snapshot| &snapshot.name)
+        self.view.snapshot_name()
     }
 
     /// Name of the volume, and of the snapshot if it is one, for headings and messages.
@@ -65,6 +91,7 @@ impl Session {
             checksums: common.checksums.into(),
             observer: Some(Arc::new(SayFindings)),
             checkpoint: common.checkpoint.map(Xid),
+            no_journal: common.no_journal,
             force: common.force,
             ..OpenOptions::default()
         };
@@ -83,16 +110,16 @@ impl Session {
     }
 
     /// True if the volume is the one that was asked for, or none was.
-    pub(crate) fn wants(&self, volume: &Volume) -> bool {
+    pub(crate) fn wants(&self, volume: &AnyVolume) -> bool {
         self.wanted_volume().is_none_or(|wanted| is_volume(volume, wanted))
     }
 
-    /// The containers that were asked for, with the numbers of their partitions. What is left out or can't be opened
-    /// is said; so is what is wrong with the partition table.
-    pub(crate) fn containers(
+    /// What the partitions hold that were asked for, with their numbers. What is left out or can't be opened is said;
+    /// so is what is wrong with the partition table.
+    pub(crate) fn held(
         &self,
         outcome: &mut Outcome,
-    ) -> Result<Vec<(usize, apfs_core::Result<Container>)>, Failure> {
+    ) -> Result<Vec<(usize, apfs_core::Result<Held>)>, Failure> {
         let wanted = self.common.partition;
         let count = self.disk.partitions().len();
         if let Some(number) = wanted.filter(|number| *number >= count) {
@@ -106,42 +133,54 @@ impl Session {
         for finding in self.disk.findings() {
             outcome.problem(format!("partition table: {finding}"));
         }
-        let apfs = self.disk.apfs_partitions();
-        let mut containers = Vec::new();
+        let (apfs, hfs) = (self.disk.apfs_partitions(), self.disk.hfs_partitions());
+        let mut all = Vec::new();
         for partition in self.disk.partitions() {
             let part = partition.index;
             if wanted.is_some_and(|wanted| wanted != part) {
                 continue;
             }
-            if !apfs.contains(&part) && wanted.is_none() {
+            let held = if apfs.contains(&part) {
+                self.disk.container(part, self.options.clone()).map(Held::Container)
+            } else if hfs.contains(&part) && self.options.checkpoint.is_some() {
+                match wanted {
+                    Some(_) => Err(Error::not_found("a checkpoint: HFS+ has none, it keeps one state only")),
+                    None => continue,
+                }
+            } else if hfs.contains(&part) {
+                self.disk.hfs_volume(part, self.options.clone()).map(Held::Hfs)
+            } else if wanted.is_some() {
+                Err(no_volume_in(partition))
+            } else {
                 if let Some(what) = left_out(partition) {
-                    outcome.problem(format!("partition {part}: {what} left out, this version reads APFS"));
+                    outcome.problem(format!("partition {part}: {what}"));
                 }
                 continue;
-            }
-            let container = self.disk.container(part, self.options.clone());
-            match &container {
-                Ok(container) => self.say_state(part, container, outcome),
+            };
+            match &held {
+                Ok(Held::Container(container)) => self.say_state(part, container, outcome),
+                // The observer was told what is wrong with it.
+                Ok(Held::Hfs(_)) => {}
                 Err(error) => outcome.problem(format!("partition {part}: {error}")),
             }
-            containers.push((part, container));
+            all.push((part, held));
         }
-        Ok(containers)
+        Ok(all)
     }
 
     /// Every volume that was asked for, with the number of its partition. What can't be opened is said.
-    pub(crate) fn volumes(&self, outcome: &mut Outcome) -> Result<Vec<(usize, Volume)>, Failure> {
+    pub(crate) fn volumes(&self, outcome: &mut Outcome) -> Result<Vec<(usize, AnyVolume)>, Failure> {
         let image = self.common.source.image.display();
         let mut found = Vec::new();
         let mut failed = None;
-        for (part, container) in self.containers(outcome)? {
-            match container {
-                Ok(container) => {
-                    for (slot, volume) in container.volumes() {
+        for (part, held) in self.held(outcome)? {
+            match held {
+                Ok(held) => {
+                    for (index, volume) in held.volumes() {
                         match volume {
                             Ok(volume) => found.push((part, volume)),
                             Err(error) => {
-                                outcome.problem(format!("partition {part}, volume {slot}: {error}"));
+                                outcome.problem(format!("partition {part}, volume {index}: {error}"));
                                 failed = failed.or(Some(error));
                             }
                         }
@@ -153,14 +192,20 @@ impl Session {
         if found.is_empty() {
             return Err(match failed {
                 Some(error) => Failure::Core(image.to_string(), error),
+                None if self.options.checkpoint.is_some() && !self.disk.hfs_partitions().is_empty() => {
+                    Failure::Usage(format!("{image}: HFS+ has no checkpoints: leave out --checkpoint"))
+                }
                 None => Failure::Core(image.to_string(), self.disk.no_volume()),
             });
         }
         if let Some(wanted) = self.wanted_volume() {
             let names: Vec<String> = found.iter().map(|(_, volume)| volume.name().to_string()).collect();
+            let has_roles = found.iter().any(|(_, volume)| matches!(volume, AnyVolume::Apfs(_)));
             found.retain(|(_, volume)| self.wants(volume));
             if found.is_empty() {
-                let text = format!("no volume {wanted}; there are: {}", names.join(", "));
+                let roles =
+                    if wanted.starts_with("role:") && !has_roles { " (HFS+ has no roles)" } else { "" };
+                let text = format!("no volume {wanted}; there are: {}{roles}", names.join(", "));
                 return Err(Failure::Usage(text));
             }
         }
@@ -171,8 +216,8 @@ impl Session {
     fn unlocking(
         &self,
         volume: &Volume,
-        view: impl Fn() -> apfs_core::Result<View>,
-    ) -> apfs_core::Result<View> {
+        view: impl Fn() -> apfs_core::Result<AnyFs>,
+    ) -> apfs_core::Result<AnyFs> {
         let what = format!("volume {}", volume.name());
         let (view, _) = self.common.source.asking(&what, Vec::new(), |typed| {
             typed.last().map_or(Ok(()), |secret| volume.unlock(secret).map(|_| ()))?;
@@ -194,11 +239,12 @@ impl Session {
     /// Every readable state that was asked for: of each volume the live one or the snapshot of `--snapshot`, and
     /// with `all_snapshots` each usable snapshot besides.
     pub(crate) fn targets(&self, all_snapshots: bool, outcome: &mut Outcome) -> Result<Vec<Target>, Failure> {
+        let image = self.common.source.image.display();
+        let volumes = self.volumes(outcome)?;
         let mut targets = Vec::new();
-        for (part, volume) in self.volumes(outcome)? {
-            let name = volume.name();
-            let mut take = |view: apfs_core::Result<View>, what: &str| match view {
-                Ok(view) => targets.push(Target { part, view }),
+        for (part, volume) in &volumes {
+            let mut take = |view: apfs_core::Result<AnyFs>, what: &str| match view {
+                Ok(view) => targets.push(Target { part: *part, view, base: Vec::new() }),
                 Err(error) => {
                     let line = match error.class() {
                         Class::Locked => error.to_string(),
@@ -207,55 +253,73 @@ impl Session {
                     outcome.problem(line);
                 }
             };
-            if let Some(wanted) = &self.common.snapshot {
-                let view = volume
-                    .snapshot(wanted)
-                    .and_then(|snapshot| self.unlocking(&volume, || volume.view_at(&snapshot)));
-                match view {
-                    // Said only if no volume has it.
-                    Err(Error::NotFound(_)) => {}
-                    view => take(view, &format!("volume {name}")),
+            match volume {
+                AnyVolume::Apfs(volume) => self.states(volume, all_snapshots, &mut take),
+                // One that has no snapshots has not the one that was asked for.
+                volume if self.common.snapshot.is_none() => {
+                    take(volume.view(), &format!("volume {}", volume.name()));
                 }
-                continue;
-            }
-            let view = self.unlocking(&volume, || volume.view());
-            let locked = matches!(&view, Err(Error::Locked(_)));
-            take(view, &format!("volume {name}"));
-            if !all_snapshots || locked {
-                continue;
-            }
-            match volume.snapshots() {
-                Ok(snapshots) => {
-                    for snapshot in snapshots {
-                        take(volume.view_at(&snapshot), &describe(&volume, &snapshot));
-                    }
-                }
-                Err(error) => outcome.problem(format!("volume {name}: snapshots: {error}")),
+                _ => {}
             }
         }
         if let (Some(wanted), true) = (&self.common.snapshot, targets.is_empty()) {
-            let image = self.common.source.image.display();
-            return Err(Failure::Usage(format!(
-                "{image}: no snapshot {wanted}; see `apfs snapshots {image}`"
-            )));
+            let why = match volumes.iter().any(|(_, volume)| matches!(volume, AnyVolume::Apfs(_))) {
+                true => format!("see `apfs snapshots {image}`"),
+                false => "HFS+ has no snapshots".to_owned(),
+            };
+            return Err(Failure::Usage(format!("{image}: no snapshot {wanted}; {why}")));
         }
         if targets.is_empty() {
-            return Err(Failure::Usage(format!(
-                "{}: no volume could be opened",
-                self.common.source.image.display()
-            )));
+            return Err(Failure::Usage(format!("{image}: no volume could be opened")));
         }
         Ok(targets)
     }
+
+    /// The states of an APFS volume that were asked for.
+    fn states(
+        &self,
+        volume: &Volume,
+        all_snapshots: bool,
+        take: &mut dyn FnMut(apfs_core::Result<AnyFs>, &str),
+    ) {
+        let what = format!("volume {}", volume.name());
+        let at = |snapshot: &Snapshot| volume.view_at(snapshot).map(AnyFs::Apfs);
+        if let Some(wanted) = &self.common.snapshot {
+            let view = volume.snapshot(wanted).and_then(|snapshot| self.unlocking(volume, || at(&snapshot)));
+            match view {
+                // Said only if no volume has it.
+                Err(Error::NotFound(_)) => {}
+                view => take(view, &what),
+            }
+            return;
+        }
+        let view = self.unlocking(volume, || volume.view().map(AnyFs::Apfs));
+        let locked = matches!(&view, Err(Error::Locked(_)));
+        take(view, &what);
+        if !all_snapshots || locked {
+            return;
+        }
+        match volume.snapshots() {
+            Ok(snapshots) => {
+                for snapshot in snapshots {
+                    take(at(&snapshot), &describe(volume, &snapshot));
+                }
+            }
+            Err(error) => take(Err(error), &format!("{what}: snapshots")),
+        }
+    }
 }
 
-/// What of Apple's a partition holds that is not read. Others, such as EFI, hold nothing that was asked for.
+/// What of Apple's a partition holds that is not read, with advice. Others, such as EFI, hold nothing that was asked
+/// for.
 fn left_out(partition: &Partition) -> Option<String> {
     match partition.content {
-        Content::Other(what, _) if what.contains("HFS") => Some(what.to_owned()),
-        content if content.is_apple_volume() => Some(content.to_string()),
+        Content::Other(what, advice) if what.contains("HFS") => Some(format!("{what} left out: {advice}")),
+        content if content.is_apple_volume() => Some(format!("{content} left out: {}", content.advice())),
         _ if partition.is_filler() => None,
-        _ => Some(partition.type_name).filter(|name| name.starts_with("Apple_")).map(str::to_owned),
+        _ => Some(partition.type_name)
+            .filter(|name| name.starts_with("Apple_"))
+            .map(|name| format!("{name} left out")),
     }
 }
 
@@ -283,12 +347,28 @@ fn describe(volume: &Volume, snapshot: &Snapshot) -> String {
     format!("volume {}, snapshot {}", volume.name(), snapshot.name)
 }
 
-/// True if `wanted` names the volume: by name, index, UUID, or `role:` and a role.
-fn is_volume(volume: &Volume, wanted: &str) -> bool {
-    if let Some(role) = wanted.strip_prefix("role:") {
-        return volume.role().to_string().eq_ignore_ascii_case(role);
+/// What stands in the way of reading a partition that holds no volume.
+fn no_volume_in(partition: &Partition) -> Error {
+    match partition.content {
+        Content::Unknown => Error::not_found(format!("a volume in partition {}", partition.index)),
+        content => Error::unsupported(content.to_string(), content.advice()),
     }
-    volume.name().as_bytes() == wanted.as_bytes()
-        || volume.uuid().to_string().eq_ignore_ascii_case(wanted)
-        || wanted.parse() == Ok(volume.slot())
+}
+
+/// True if `wanted` names the volume: by name, index, UUID, or of APFS `role:` and a role.
+fn is_volume(volume: &AnyVolume, wanted: &str) -> bool {
+    let uuid = match volume {
+        AnyVolume::Apfs(volume) => {
+            if let Some(role) = wanted.strip_prefix("role:") {
+                return volume.role().to_string().eq_ignore_ascii_case(role);
+            }
+            Some(volume.uuid())
+        }
+        AnyVolume::Hfs(volume) => volume.uuid(),
+        _ => None,
+    };
+    // HFS+ stores names in another form than they are typed in.
+    NameRule::NormalizationInsensitive.same(volume.name().as_bytes(), wanted.as_bytes())
+        || uuid.is_some_and(|uuid| uuid.to_string().eq_ignore_ascii_case(wanted))
+        || wanted.parse() == Ok(volume.index())
 }

@@ -11,6 +11,7 @@
 )]
 
 mod disks;
+mod hfs;
 mod images;
 mod journal;
 mod lab;

@@ -12,7 +12,7 @@ use crate::args::Common;
 use crate::content::Reader;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
-use crate::place::{self, Follow};
+use crate::place::{self, Follow, Hidden, Item};
 use crate::session::{Session, Target};
 
 #[derive(Debug, ClapArgs)]
@@ -32,6 +32,9 @@ pub(crate) struct Cat {
     /// Files; with -R also directories
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<OsString>,
+
+    #[command(flatten)]
+    hidden: Hidden,
 
     /// The content of every file below a directory
     #[arg(short = 'R', long, help_heading = "Output")]
@@ -78,14 +81,14 @@ pub(crate) fn run(args: &Cat) -> Result<Outcome, Failure> {
     let mut printer = Printer { stream, recursive, reader: Reader::default(), out: Out::new() };
     for start in &found {
         if args.recursive {
-            let mut each = |path: &[u8], stat: &Stat, outcome: &mut Outcome| {
-                if stat.kind == Kind::File {
-                    printer.print(start.target, path, stat, outcome)
+            let mut each = |item: &Item<'_>, outcome: &mut Outcome| {
+                if item.stat.kind == Kind::File {
+                    printer.print(start.target, item.path, item.stat, outcome)
                 } else {
                     Ok(())
                 }
             };
-            place::each_below(start, &mut outcome, &mut each)?;
+            place::each_below(start, args.hidden, &mut outcome, &mut each)?;
         } else {
             let path = start.path();
             match start.target.view.stat(start.id) {

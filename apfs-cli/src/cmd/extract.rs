@@ -17,6 +17,7 @@ use crate::extract::report::{Report, Summary};
 use crate::extract::tar::TarTree;
 use crate::extract::{Options, name};
 use crate::out::Out;
+use crate::place::Hidden;
 use crate::session::{Session, Target};
 
 /// Bytes of an archive gathered before they are written.
@@ -30,8 +31,9 @@ Examples:
   apfs extract disk.img --to tar | tar -t      everything as a tar archive (pax format)
   apfs extract disk.img --to tar -o disk.tar --snapshot before
 
-Kept: content with its holes, times, permissions, links, extended attributes (as user.NAME; what the target can't
-hold goes into ._NAME, the AppleDouble form). Nothing is written outside the target, whatever names and links the
+Kept: content with its holes, times, permissions, links, extended attributes and resource forks (as user.NAME; what
+the target can't hold goes into ._NAME, the AppleDouble form). What hard links to directories lead to is extracted at
+each of them. Nothing is written outside the target, whatever names and links the
 image has.")]
 pub(crate) struct Extract {
     #[command(flatten)]
@@ -48,6 +50,9 @@ pub(crate) struct Extract {
     /// A tar archive, or the directory to fill
     #[arg(long, value_name = "tar|DIR", help_heading = "Output")]
     pub(crate) to: Option<OsString>,
+
+    #[command(flatten)]
+    pub(crate) hidden: Hidden,
 
     /// Replace files that exist, and fill a directory that is not empty
     #[arg(long, help_heading = "Output")]
@@ -83,6 +88,7 @@ pub(crate) fn run(args: &Extract) -> Result<Outcome, Failure> {
         overwrite: args.overwrite,
         preserve_special: args.preserve_special,
         keep_damaged: args.keep_damaged,
+        all: args.hidden.all,
     };
     let mut outcome = Outcome::default();
     let session = Session::open(&args.common)?;
@@ -136,7 +142,7 @@ fn parts<'a>(targets: &'a [Target], args: &Extract, outcome: &mut Outcome) -> Re
     let path = args.path.as_encoded_bytes();
     let (mut parts, mut taken) = (Vec::new(), HashSet::new());
     for target in targets {
-        match target.view.find(path) {
+        match target.view.find(target.in_volume(path)) {
             Ok(start) => {
                 let mut folder = Vec::new();
                 if targets.len() > 1 {

@@ -10,7 +10,7 @@ use crate::args::Common;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
 use crate::parts;
-use crate::place::{self, Follow};
+use crate::place::{self, Follow, Hidden};
 use crate::row::{Row, RowContext};
 use crate::session::Session;
 use test::{Amount, Instant, Tests, TypeLetter};
@@ -33,6 +33,9 @@ pub(crate) struct Find {
     /// Where to look, with all that is below
     #[arg(value_name = "PATH", default_value = "/")]
     paths: Vec<OsString>,
+
+    #[command(flatten)]
+    hidden: Hidden,
 
     #[command(flatten)]
     conditions: Conditions,
@@ -91,15 +94,16 @@ pub(crate) fn run(args: &Find) -> Result<Outcome, Failure> {
         if targets.len() > 1 && !args.common.json {
             place::heading(&mut out, "", target)?;
         }
-        parts::print_below(start, &mut out, &mut outcome, &|out, path, stat, outcome| {
-            if !tests.meets(target, path, stat, outcome) {
+        let hidden = args.hidden.or_json(args.common.json);
+        parts::print_below(start, hidden, &mut out, &mut outcome, &|out, item, outcome| {
+            if !tests.meets(target, item.path, item.stat, outcome) {
                 return Ok(());
             }
             if args.common.json {
-                let row = Row::new(&RowContext { target, hash: false }, path, stat, outcome);
+                let row = Row::new(&RowContext { target, hash: false }, item, outcome);
                 return Ok(out.json(&row)?);
             }
-            out.name(path, stat.kind)?;
+            out.name(item.path, item.stat.kind)?;
             Ok(out.line()?)
         })?;
     }

@@ -13,7 +13,7 @@ use crate::digest;
 use crate::exit::{Failure, Outcome};
 use crate::out::{Out, hex};
 use crate::parts;
-use crate::place::{self, Follow};
+use crate::place::{self, Follow, Hidden, Item};
 use crate::row::lossy;
 use crate::session::{Session, Target};
 
@@ -33,6 +33,9 @@ pub(crate) struct Hash {
     /// Files, or directories with all that is below
     #[arg(value_name = "PATH", default_value = "/")]
     paths: Vec<OsString>,
+
+    #[command(flatten)]
+    hidden: Hidden,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,7 +65,9 @@ pub(crate) fn run(args: &Hash) -> Result<Outcome, Failure> {
             place::heading(&mut out, "# ", start.target)?;
         }
         let target = start.target;
-        parts::print_below(start, &mut out, &mut outcome, &|out, path, stat, outcome| {
+        let hidden = args.hidden.or_json(args.common.json);
+        parts::print_below(start, hidden, &mut out, &mut outcome, &|out, item, outcome| {
+            let Item { path, stat, .. } = *item;
             if stat.kind != Kind::File {
                 return Ok(());
             }
@@ -93,7 +98,7 @@ fn row(out: &mut Out, target: &Target, path: &[u8], stat: &Stat, sha256: String)
     out.json(&HashRow {
         part: target.part,
         volume: lossy(name.as_bytes()),
-        volume_index: target.volume().slot(),
+        volume_index: target.view.volume_index(),
         snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes())),
         path: lossy(path),
         path_raw: core::str::from_utf8(path).is_err().then(|| hex(path)),

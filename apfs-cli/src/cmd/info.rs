@@ -1,5 +1,6 @@
 //! `apfs info`: what is on an image.
 
+mod hfs;
 mod model;
 mod text;
 
@@ -73,9 +74,9 @@ pub(crate) fn run(args: &Info) -> Result<Outcome, Failure> {
         text::show(&info, &mut out)?;
     }
     out.flush()?;
-    if info.has_container() {
+    if info.has_volumes() {
         Ok(outcome)
     } else {
-        Err(Failure::Usage(format!("{image}: no APFS container")))
+        Err(Failure::Usage(format!("{image}: no APFS container and no HFS+ volume")))
     }
 }

@@ -12,7 +12,7 @@ use crate::digest;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
 use crate::parts;
-use crate::place::{self, Follow, Found, join};
+use crate::place::{self, Follow, Found, Hidden, Item, join};
 use crate::row::{Row, RowContext};
 use crate::session::{Session, Target};
 use crate::time::push_time;
@@ -31,6 +31,9 @@ pub(crate) struct Ls {
     /// Directory or file to list
     #[arg(value_name = "PATH", default_value = "/")]
     path: OsString,
+
+    #[command(flatten)]
+    hidden: Hidden,
 
     /// Mode, links, owner, group, size, time of last change
     #[arg(short, long, help_heading = "Output")]
@@ -58,6 +61,7 @@ pub(crate) fn run(args: &Ls) -> Result<Outcome, Failure> {
     if args.hash {
         outcome.show_progress();
     }
+    let hidden = args.hidden.or_json(args.common.json);
     let mut out = Out::new();
     for start in &found {
         if targets.len() > 1 && !args.common.json {
@@ -65,11 +69,11 @@ pub(crate) fn run(args: &Ls) -> Result<Outcome, Failure> {
         }
         let target = start.target;
         if args.recursive {
-            parts::print_below(start, &mut out, &mut outcome, &|out, path, stat, outcome| {
-                Listing { args, target, out }.entry(path, path, stat, outcome)
+            parts::print_below(start, hidden, &mut out, &mut outcome, &|out, item, outcome| {
+                Listing { args, target, out }.entry(item, item.path, outcome)
             })?;
         } else {
-            Listing { args, target, out: &mut out }.list_one(start, &mut outcome)?;
+            Listing { args, target, out: &mut out }.list_one(start, hidden, &mut outcome)?;
         }
     }
     out.flush()?;
@@ -84,34 +88,33 @@ struct Listing<'a> {
 
 impl Listing<'_> {
     /// One directory, sorted by name, or one file.
-    fn list_one(&mut self, start: &Found<'_>, outcome: &mut Outcome) -> Result<(), Failure> {
+    fn list_one(&mut self, start: &Found<'_>, hidden: Hidden, outcome: &mut Outcome) -> Result<(), Failure> {
         let (view, path) = (&self.target.view, start.path());
         let stat = view.stat(start.id).map_err(Failure::core(Escaped(&path)))?;
         if stat.kind != Kind::Dir {
-            return self.entry(&path, &path, &stat, outcome);
+            let item = Item { path: &path, stat: &stat, link_id: start.link_id() };
+            return self.entry(&item, &path, outcome);
         }
-        let prefix = if start.id == view.root() { &[] } else { path.as_slice() };
-        for entry in place::entries(self.target, start.id, &path, outcome) {
+        let prefix = if path == b"/" { &[] } else { path.as_slice() };
+        for entry in place::entries(self.target, start.id, &path, hidden, outcome) {
             let path = join(prefix, &[b"/", entry.name.as_bytes()].concat());
-            match view.stat(entry.id) {
-                Ok(stat) => self.entry(&path, entry.name.as_bytes(), &stat, outcome)?,
+            match view.stat_entry(start.id, &entry) {
+                Ok(stat) => {
+                    let item = Item { path: &path, stat: &stat, link_id: entry.link_id };
+                    self.entry(&item, entry.name.as_bytes(), outcome)?;
+                }
                 Err(error) => outcome.problem(format!("{}: {error}", Escaped(&path))),
             }
         }
         Ok(())
     }
 
-    fn entry(
-        &mut self,
-        path: &[u8],
-        shown: &[u8],
-        stat: &Stat,
-        outcome: &mut Outcome,
-    ) -> Result<(), Failure> {
+    fn entry(&mut self, item: &Item<'_>, shown: &[u8], outcome: &mut Outcome) -> Result<(), Failure> {
+        let Item { path, stat, .. } = *item;
         outcome.progress().file(path);
         if self.args.common.json {
             let context = RowContext { target: self.target, hash: self.args.hash };
-            let row = Row::new(&context, path, stat, outcome);
+            let row = Row::new(&context, item, outcome);
             return Ok(self.out.json(&row)?);
         }
         if self.args.long {

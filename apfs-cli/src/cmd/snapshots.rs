@@ -1,6 +1,6 @@
 //! `apfs snapshots`: the snapshots of volumes.
 
-use apfs_core::Name;
+use apfs_core::{AnyVolume, Name};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -37,6 +37,13 @@ pub(crate) fn run(args: &Snapshots) -> Result<Outcome, Failure> {
     let mut rows = Vec::new();
     for (part, volume) in session.volumes(&mut outcome)? {
         let name = volume.name();
+        let AnyVolume::Apfs(volume) = volume else {
+            if !args.common.json {
+                out.display(format_args!("{name}: no snapshots, an HFS+ volume keeps one state only"))?;
+                out.line()?;
+            }
+            continue;
+        };
         let snapshots = match &args.common.snapshot {
             Some(wanted) => volume.snapshot(wanted).map(|snapshot| vec![snapshot]),
             None => volume.snapshots(),

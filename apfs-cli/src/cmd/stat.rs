@@ -15,7 +15,7 @@ use crate::cmd::ls::mode_text;
 use crate::exit::{Failure, Outcome};
 use crate::flags;
 use crate::out::Out;
-use crate::place::{self, Follow, Found};
+use crate::place::{self, Follow, Found, Item};
 use crate::row::{Row, RowContext, lossy};
 use crate::session::Session;
 
@@ -138,12 +138,16 @@ impl<'a> Details<'a> {
         Ok(Details { file, path, stat, links, extents })
     }
 
+    fn item(&self) -> Item<'_> {
+        Item { path: &self.path, stat: &self.stat, link_id: self.file.link_id() }
+    }
+
     fn row(&self, outcome: &mut Outcome) -> FileRow<'_> {
         let stat = &self.stat;
         let context = RowContext { target: self.file.target, hash: false };
         let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
         FileRow {
-            row: Row::new(&context, &self.path, stat, outcome),
+            row: Row::new(&context, &self.item(), outcome),
             parent: stat.parent.0,
             allocated: stat.allocated,
             links: self.links.iter().map(|path| lossy(path).into_owned()).collect(),

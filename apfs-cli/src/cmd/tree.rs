@@ -1,16 +1,17 @@
 //! `apfs tree`: directories drawn as a tree.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::slice;
 
 use apfs_core::text::escape::Escaped;
-use apfs_core::{DirEntry, FileId, Fs, Kind, Stat};
+use apfs_core::{DirEntry, FileId, Fs, Kind};
 use clap::Args as ClapArgs;
 
 use crate::args::Common;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
-use crate::place::{self, Follow, Found, join};
+use crate::place::{self, Follow, Found, Hidden, Item, join};
 use crate::row::{Row, RowContext};
 use crate::session::{Session, Target};
 
@@ -28,6 +29,9 @@ pub(crate) struct Tree {
     /// Directory to begin with
     #[arg(value_name = "PATH", default_value = "/")]
     path: OsString,
+
+    #[command(flatten)]
+    hidden: Hidden,
 
     /// Go down at most so many levels
     #[arg(short = 'L', long, value_name = "LEVELS", help_heading = "Output")]
@@ -49,8 +53,19 @@ pub(crate) fn run(args: &Tree) -> Result<Outcome, Failure> {
         if targets.len() > 1 && !args.common.json {
             place::heading(&mut out, "", start.target)?;
         }
-        Drawing { args, target: start.target, out: &mut out, dirs: 0, others: 0 }
-            .draw(start, &mut outcome)?;
+        let hidden = args.hidden.or_json(args.common.json);
+        let drawing = Drawing {
+            args,
+            hidden,
+            target: start.target,
+            out: &mut out,
+            opens_links: !hidden.all || start.id != start.target.view.root(),
+            met: HashSet::new(),
+            repeats: 0,
+            dirs: 0,
+            others: 0,
+        };
+        drawing.draw(start, &mut outcome)?;
     }
     out.flush()?;
     Ok(outcome)
@@ -61,25 +76,34 @@ struct Level {
     dir: FileId,
     entries: std::vec::IntoIter<DirEntry>,
     path: Vec<u8>,
+    /// One of several hard links leads here, or to a directory above: what is in it can be met again too.
+    below_link: bool,
 }
 
 struct Drawing<'a> {
     args: &'a Tree,
+    hidden: Hidden,
     target: &'a Target,
     out: &'a mut Out,
+    /// Hard links to directories are opened: their content is not shown where it is kept.
+    opens_links: bool,
+    /// Directories drawn: each once, but for those with several hard links.
+    met: HashSet<FileId>,
+    /// Directories drawn again.
+    repeats: u64,
     dirs: u64,
     others: u64,
 }
 
 impl Drawing<'_> {
-    fn draw(&mut self, start: &Found<'_>, outcome: &mut Outcome) -> Result<(), Failure> {
+    fn draw(mut self, start: &Found<'_>, outcome: &mut Outcome) -> Result<(), Failure> {
         let path = start.path();
         let stat = self.target.view.stat(start.id).map_err(Failure::core(Escaped(&path)))?;
-        self.entry(&path, &path, &stat, outcome)?;
+        self.entry(&Item { path: &path, stat: &stat, link_id: start.link_id() }, &path, outcome)?;
         let mut levels = Vec::new();
         if stat.kind == Kind::Dir {
-            let prefix = if start.id == self.target.view.root() { Vec::new() } else { path };
-            self.open(&mut levels, start.id, prefix, outcome);
+            let prefix = if path == b"/" { Vec::new() } else { path };
+            self.open(&mut levels, start.id, false, prefix, outcome);
         }
         while let Some(level) = levels.last_mut() {
             let Some(entry) = level.entries.next() else {
@@ -87,15 +111,17 @@ impl Drawing<'_> {
                 continue;
             };
             let path = join(&level.path, &[b"/", entry.name.as_bytes()].concat());
+            let stat = self.target.view.stat_entry(level.dir, &entry);
             if !self.args.common.json {
                 self.lines(&levels)?;
             }
-            match self.target.view.stat(entry.id) {
+            match stat {
                 Ok(stat) => {
-                    self.entry(&path, entry.name.as_bytes(), &stat, outcome)?;
+                    let item = Item { path: &path, stat: &stat, link_id: entry.link_id };
+                    self.entry(&item, entry.name.as_bytes(), outcome)?;
                     if stat.kind == Kind::Dir {
                         self.dirs = self.dirs.saturating_add(1);
-                        self.open(&mut levels, entry.id, path, outcome);
+                        self.open(&mut levels, entry.id, entry.link_id.is_some(), path, outcome);
                     } else {
                         self.others = self.others.saturating_add(1);
                     }
@@ -117,24 +143,40 @@ impl Drawing<'_> {
         Ok(())
     }
 
-    /// Reads a directory, unless it is deeper than was asked for or lies inside itself.
-    fn open(&self, levels: &mut Vec<Level>, dir: FileId, path: Vec<u8>, outcome: &mut Outcome) {
-        if self.args.level.is_some_and(|limit| levels.len() >= limit) {
+    /// Reads a directory, unless it is deeper than was asked for, lies inside itself, or was met before without having
+    /// several hard links.
+    fn open(
+        &mut self,
+        levels: &mut Vec<Level>,
+        dir: FileId,
+        is_link: bool,
+        path: Vec<u8>,
+        outcome: &mut Outcome,
+    ) {
+        let below_link = is_link || levels.last().is_some_and(|level| level.below_link);
+        if self.args.level.is_some_and(|limit| levels.len() >= limit) || is_link && !self.opens_links {
             return;
         }
         if levels.iter().any(|level| level.dir == dir) {
             return outcome
                 .problem(format!("{}: damaged: this directory lies inside itself", Escaped(&path)));
         }
+        if !self.met.insert(dir) {
+            self.repeats = self.repeats.saturating_add(1);
+            let limit = self.target.view.limits().repeated_dirs;
+            if !below_link || self.repeats > limit {
+                return outcome.problem(format!("{}: this directory is elsewhere too", Escaped(&path)));
+            }
+        }
         let deepest = self.target.view.limits().directory_depth;
         if levels.len() >= deepest {
             return outcome.problem(format!("{}: more than {deepest} directories deep", Escaped(&path)));
         }
-        let mut entries = place::entries(self.target, dir, &path, outcome);
+        let mut entries = place::entries(self.target, dir, &path, self.hidden, outcome);
         if self.args.directories {
             entries.retain(|entry| entry.kind == Kind::Dir);
         }
-        levels.push(Level { dir, entries: entries.into_iter(), path });
+        levels.push(Level { dir, entries: entries.into_iter(), path, below_link });
     }
 
     /// The lines to the left of an entry of the last level.
@@ -147,15 +189,10 @@ impl Drawing<'_> {
         self.out.display(if more(last) { "├── " } else { "└── " })
     }
 
-    fn entry(
-        &mut self,
-        path: &[u8],
-        shown: &[u8],
-        stat: &Stat,
-        outcome: &mut Outcome,
-    ) -> Result<(), Failure> {
+    fn entry(&mut self, item: &Item<'_>, shown: &[u8], outcome: &mut Outcome) -> Result<(), Failure> {
+        let Item { path, stat, .. } = *item;
         if self.args.common.json {
-            let row = Row::new(&RowContext { target: self.target, hash: false }, path, stat, outcome);
+            let row = Row::new(&RowContext { target: self.target, hash: false }, item, outcome);
             return Ok(self.out.json(&row)?);
         }
         self.out.name(shown, stat.kind)?;

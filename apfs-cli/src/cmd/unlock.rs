@@ -3,7 +3,7 @@
 use apfs_core::apfs::{Encryption, Volume};
 use apfs_core::image::path::open_path;
 use apfs_core::text::escape::Escaped;
-use apfs_core::{Class, Error, Limits, Secret};
+use apfs_core::{AnyVolume, Class, Error, Limits, Secret};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -132,6 +132,7 @@ fn volumes(
 ) -> Result<Vec<VolumeRow>, Failure> {
     let mut rows = Vec::new();
     for (part, volume) in session.volumes(outcome)? {
+        let AnyVolume::Apfs(volume) = volume else { continue };
         if volume.superblock().encryption() == Encryption::None {
             continue;
         }

@@ -71,7 +71,10 @@ struct XattrRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     name_raw: Option<String>,
     size: u64,
-    flags: u16,
+    /// APFS only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flags: Option<u16>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     flag_names: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value_hex: Option<String>,
@@ -100,7 +103,11 @@ pub(crate) fn run(args: &Xattr) -> Result<Outcome, Failure> {
             }
             for xattr in wanted(args, file)? {
                 let XattrInfo { name, size, flags, .. } = &xattr;
-                out.display(format_args!("{size:>10}  {name}  ({})", flags::xattr(*flags).join(", ")))?;
+                out.display(format_args!("{size:>10}  {name}"))?;
+                // HFS+ attributes have no flags.
+                if file.target.view.as_apfs().is_some() {
+                    out.display(format_args!("  ({})", flags::xattr(*flags).join(", ")))?;
+                }
                 out.line()?;
             }
         }
@@ -134,7 +141,7 @@ fn file_row(args: &Xattr, file: &Found<'_>, outcome: &mut Outcome) -> Result<Fil
             name: lossy(bytes).into_owned(),
             name_raw: name.to_str().is_none().then(|| hex(bytes)),
             size,
-            flags,
+            flags: target.view.as_apfs().map(|_| flags),
             flag_names: flags::xattr(flags),
             value_hex: value.ok().map(|value| hex(&value)),
         });
@@ -142,7 +149,7 @@ fn file_row(args: &Xattr, file: &Found<'_>, outcome: &mut Outcome) -> Result<Fil
     Ok(FileRow {
         part: target.part,
         volume: lossy(target.volume_name().as_bytes()).into_owned(),
-        volume_index: target.volume().slot(),
+        volume_index: target.view.volume_index(),
         snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
         path: lossy(&path).into_owned(),
         ino: file.id.0,

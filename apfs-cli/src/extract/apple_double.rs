@@ -3,10 +3,9 @@
 //! Big-endian. Entry 9 is the Finder info, behind which macOS keeps a table of attributes (`ATTR`); entry 2 is the
 //! resource fork, which comes last and is not held in memory.
 
-use apfs_core::apfs::View;
-use apfs_core::{Error, Fs, FsExt, Name, Result, Stat, StreamId, XattrInfo};
+use apfs_core::{AnyFs, Error, Fs, Name, Result, Stat, StreamId};
 
-use super::xattrs::RESOURCE_FORK;
+use super::xattrs::{Attribute, RESOURCE_FORK};
 
 const MAGIC: u32 = 0x0005_1607;
 const VERSION: u32 = 0x0002_0000;
@@ -35,7 +34,7 @@ pub(crate) struct AppleDouble {
 
 impl AppleDouble {
     /// Puts attributes of a file together; reads all values but the resource fork.
-    pub(crate) fn new(view: &View, stat: &Stat, xattrs: &[XattrInfo]) -> Result<AppleDouble> {
+    pub(crate) fn new(view: &AnyFs, stat: &Stat, xattrs: &[Attribute]) -> Result<AppleDouble> {
         let mut finder_info = [0; FINDER_INFO_LEN];
         let (mut attrs, mut refused, mut fork_len) = (Vec::new(), Vec::new(), 0);
         for xattr in xattrs {
@@ -48,7 +47,7 @@ impl AppleDouble {
                 refused.push(xattr.name.clone());
                 continue;
             }
-            let value = view.xattr(stat.id, name)?;
+            let value = xattr.value(view, stat)?;
             match <[u8; FINDER_INFO_LEN]>::try_from(value.as_slice()) {
                 Ok(info) if name == FINDER_INFO => finder_info = info,
                 _ => attrs.push((name, value)),
@@ -68,7 +67,7 @@ impl AppleDouble {
     /// Gives the bytes of the file in order.
     pub(crate) fn write<E: From<Error>>(
         &self,
-        view: &View,
+        view: &AnyFs,
         stat: &Stat,
         sink: &mut dyn FnMut(&[u8]) -> core::result::Result<(), E>,
     ) -> core::result::Result<(), E> {

@@ -2,8 +2,7 @@
 
 use core::ops::Range;
 
-use apfs_core::apfs::View;
-use apfs_core::{ExtentKind, ExtentRun, FileId, Fs, Result, Stat, StreamId};
+use apfs_core::{AnyFs, ExtentKind, ExtentRun, FileId, Fs, Result, Stat, StreamId};
 
 /// Bytes read at a time.
 pub(crate) const CHUNK: usize = 4 << 20;
@@ -20,7 +19,7 @@ pub(crate) type Sink<'s, E> = dyn FnMut(u64, &[u8]) -> core::result::Result<(), 
 /// The content of one file.
 #[derive(Debug)]
 pub(crate) struct Content<'v> {
-    view: &'v View,
+    view: &'v AnyFs,
     id: FileId,
     stream: StreamId,
     size: u64,
@@ -29,7 +28,7 @@ pub(crate) struct Content<'v> {
 
 impl<'v> Content<'v> {
     /// What a program reads from a file.
-    pub(crate) fn new(view: &'v View, stat: &Stat) -> Content<'v> {
+    pub(crate) fn new(view: &'v AnyFs, stat: &Stat) -> Content<'v> {
         // What is stored as it is read is asked for directly: that saves a look at the inode for each read.
         let has_extents = stat.compression.is_none() && !stat.is_dataless();
         let stream = if has_extents { StreamId::Raw } else { StreamId::Data };

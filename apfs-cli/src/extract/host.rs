@@ -101,11 +101,13 @@ impl HostDir {
         wanted: &[u8],
         mut make: impl FnMut(&[u8]) -> io::Result<T>,
     ) -> io::Result<New<T>> {
-        if !name::is_component(wanted) {
+        let plain = name::without_nul(wanted);
+        let mut renamed = plain.is_some().then_some(name::HAS_NUL);
+        let mut base = plain.unwrap_or_else(|| wanted.to_vec());
+        if !name::is_component(&base) {
             return Err(Errno::INVAL);
         }
-        let (mut base, mut candidate) = (wanted.to_vec(), wanted.to_vec());
-        let mut renamed = None;
+        let mut candidate = base.clone();
         for _ in 0..MAX_TRIES {
             match make(&candidate) {
                 Ok(what) => {

@@ -11,8 +11,22 @@ pub(crate) const PARTIAL: &[u8] = b".partial";
 
 /// True if a name names something in its own directory and nothing else.
 pub(crate) fn is_component(name: &[u8]) -> bool {
-    !matches!(name, b"" | b"." | b"..") && !name.iter().any(|byte| matches!(byte, 0 | b'/'))
+    is_stored_component(name) && !name.contains(&0)
 }
+
+/// The same of a name in an image, which may have NULs on HFS+.
+pub(crate) fn is_stored_component(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/')
+}
+
+/// The name with U+2400 in the place of NULs, as macOS shows it, if it has any.
+pub(crate) fn without_nul(name: &[u8]) -> Option<Vec<u8>> {
+    let parts: Vec<&[u8]> = name.split(|byte| *byte == 0).collect();
+    (parts.len() > 1).then(|| parts.join("\u{2400}".as_bytes()))
+}
+
+/// Why a name is not kept.
+pub(crate) const HAS_NUL: &str = "no target takes a name with a NUL";
 
 /// A name in place of a taken one, `report (2).txt`; never longer than [`MAX_NAME`].
 pub(crate) fn numbered(name: &[u8], number: u32) -> Vec<u8> {
@@ -67,6 +81,14 @@ mod tests {
         let long = numbered("ä".repeat(200).as_bytes(), 2);
         assert!(long.len() <= MAX_NAME && core::str::from_utf8(&long).is_ok());
         assert!(long.ends_with(b" (2)"));
+    }
+
+    /// NULs are shown as macOS shows them, and everything else is left alone.
+    #[test]
+    fn nuls() {
+        assert_eq!(without_nul(b"\0\0a\0").unwrap(), "\u{2400}\u{2400}a\u{2400}".as_bytes());
+        assert_eq!(without_nul(b"a:b"), None);
+        assert!(is_stored_component(b"a\0") && !is_component(b"a\0") && !is_stored_component(b"a/\0"));
     }
 
     /// No volume name leads out of the target.

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use apfs_core::text::escape::Escaped;
-use apfs_core::{Fs, FsExt, Kind, Stat, XattrInfo};
+use apfs_core::{Fs, Kind, Stat};
 use rustix::fs::{FileType, Mode, XattrFlags};
 use rustix::io::Errno;
 
@@ -12,7 +12,8 @@ use super::attrs::Attrs;
 use super::content::Content;
 use super::host::{HostDir, NEW_FILE};
 use super::tree::{Stop, Tree};
-use super::{name, special, xattrs};
+use super::xattrs::{self, Attribute};
+use super::{name, special};
 
 /// Longest value of an attribute on Linux.
 const MAX_VALUE: u64 = 65_536;
@@ -152,7 +153,7 @@ impl Tree<'_> {
     }
 
     /// The attributes that a copy should have; that they can't be read is said, and the rest is kept.
-    pub(super) fn wanted_xattrs(&self, stat: &Stat, shown: &[u8]) -> Vec<XattrInfo> {
+    pub(super) fn wanted_xattrs(&self, stat: &Stat, shown: &[u8]) -> Vec<Attribute> {
         xattrs::wanted(self.view, stat).unwrap_or_else(|error| {
             self.report.problem(shown, format_args!("extended attributes: {error}"));
             Vec::new()
@@ -163,17 +164,17 @@ impl Tree<'_> {
     pub(super) fn xattrs(
         &self,
         file: impl AsFd,
-        wanted: &[XattrInfo],
+        wanted: &[Attribute],
         stat: &Stat,
         shown: &[u8],
-    ) -> Vec<XattrInfo> {
+    ) -> Vec<Attribute> {
         let mut rest = Vec::new();
         for xattr in wanted {
             if xattr.size > MAX_VALUE {
                 rest.push(xattr.clone());
                 continue;
             }
-            match self.view.xattr(stat.id, xattr.name.as_bytes()) {
+            match xattr.value(self.view, stat) {
                 Ok(value) => {
                     let name = [PREFIX, xattr.name.as_bytes()].concat();
                     if rustix::fs::fsetxattr(&file, &name, &value, XattrFlags::empty()).is_err() {
@@ -194,7 +195,7 @@ impl Tree<'_> {
         dir: &HostDir,
         beside: &[u8],
         stat: &Stat,
-        xattrs: &[XattrInfo],
+        xattrs: &[Attribute],
         shown: &[u8],
     ) -> Result<(), Stop> {
         let double = match AppleDouble::new(self.view, stat, xattrs) {

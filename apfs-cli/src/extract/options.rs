@@ -7,6 +7,8 @@ pub(crate) struct Options {
     pub(crate) overwrite: bool,
     /// Devices, pipes, sockets, owners, set-user-id bits.
     pub(crate) preserve_special: bool,
+    /// What the file system keeps for itself.
+    pub(crate) all: bool,
     /// Keep the readable beginning of damaged files.
     pub(crate) keep_damaged: bool,
 }

@@ -6,16 +6,16 @@ use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 
-use apfs_core::apfs::View;
 use apfs_core::text::escape::Escaped;
-use apfs_core::{Error, FileId, Fs, FsExt, Kind, Stat, WalkEntry, XattrInfo};
+use apfs_core::{AnyFs, Error, FileId, Fs, FsExt, Kind, Stat, WalkEntry};
 use tar::EntryType;
 
 use super::apple_double::AppleDouble;
 use super::content::{CHUNK, Content};
 use super::pax::{Archive, Entry};
 use super::report::Report;
-use super::{Options, name, special, xattrs};
+use super::xattrs::{self, Attribute};
+use super::{Options, name, special};
 use crate::exit::Failure;
 
 /// Longest attribute value that goes into a header.
@@ -54,7 +54,7 @@ struct Level {
 
 /// The extraction of one volume, or of a part of it.
 pub(crate) struct TarTree<'a, W: Write> {
-    view: &'a View,
+    view: &'a AnyFs,
     archive: &'a mut Archive<W>,
     report: &'a Report,
     options: Options,
@@ -69,7 +69,7 @@ pub(crate) struct TarTree<'a, W: Write> {
 
 impl<'a, W: Write> TarTree<'a, W> {
     pub(crate) fn new(
-        view: &'a View,
+        view: &'a AnyFs,
         archive: &'a mut Archive<W>,
         report: &'a Report,
         options: Options,
@@ -91,9 +91,46 @@ impl<'a, W: Write> TarTree<'a, W> {
     /// Writes what is below a directory, or one file under its name. `prefix` is a folder in the archive.
     pub(crate) fn extract(&mut self, start: FileId, shown: &[u8], prefix: &[u8]) -> Result<(), Failure> {
         self.levels.push(Level { path: prefix.to_vec(), ..Level::default() });
+        let shown = shown.strip_suffix(b"/").unwrap_or(shown);
+        self.below(start, shown, false)?;
+        if self.options.all && start == self.view.root() {
+            self.private(shown)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what the file system keeps for itself in its root.
+    fn private(&mut self, shown: &[u8]) -> Result<(), Failure> {
+        self.levels.truncate(1);
+        let entries = match self.view.list(self.view.root()) {
+            Ok(entries) => entries,
+            // Said by the walk already.
+            Err(_) => return Ok(()),
+        };
+        for entry in entries {
+            let name = entry.name.as_bytes();
+            if !self.view.is_private(self.view.root(), name) {
+                continue;
+            }
+            let shown = [shown, b"/", name].concat();
+            if entry.kind != Kind::Dir {
+                self.below(entry.id, &shown, true)?;
+                continue;
+            }
+            let path = self.free_path(name, &shown);
+            let above = core::mem::replace(&mut self.levels, vec![Level { path, ..Level::default() }]);
+            self.below(entry.id, &shown, true)?;
+            self.levels = above;
+        }
+        Ok(())
+    }
+
+    /// Writes everything from a place down. If `again`, directories were met elsewhere already.
+    fn below(&mut self, start: FileId, prefix: &[u8], again: bool) -> Result<(), Failure> {
+        // Depth of the outermost directory with several hard links that the walk is in.
+        let mut link_depth = if again { Some(0) } else { None };
         let view = self.view;
         let mut walk = view.walk(start);
-        let prefix = shown.strip_suffix(b"/").unwrap_or(shown);
         while let Some(item) = walk.next() {
             let entry = match item {
                 Ok(entry) => entry,
@@ -104,7 +141,15 @@ impl<'a, W: Write> TarTree<'a, W> {
             };
             let below = if entry.path == b"/" { &[][..] } else { &entry.path };
             let shown = [prefix, below].concat();
-            if entry.stat.kind == Kind::Dir && !self.seen.insert(entry.stat.id.0) {
+            if link_depth.is_some_and(|depth| entry.depth <= depth && depth > 0) {
+                link_depth = None;
+            }
+            if link_depth.is_none() && entry.entry.link_id.is_some() && entry.stat.kind == Kind::Dir {
+                link_depth = Some(entry.depth);
+            }
+            // The walk itself sees to it that hard links to directories do not lead in circles.
+            let is_new = entry.stat.kind != Kind::Dir || self.seen.insert(entry.stat.id.0);
+            if !is_new && link_depth.is_none() {
                 self.report.left_out(&shown, "damaged: the directory is in another place too");
                 walk.skip_content();
                 continue;
@@ -132,7 +177,7 @@ impl<'a, W: Write> TarTree<'a, W> {
             return self.dir(stat, &path, shown);
         }
         let base = shown.rsplit(|byte| *byte == b'/').next().unwrap_or(&[]);
-        if !name::is_component(base) {
+        if !name::is_stored_component(base) {
             return Err(Stop::Entry("the name would lead elsewhere".to_owned()));
         }
         self.levels.truncate(entry.depth.max(1));
@@ -166,12 +211,15 @@ impl<'a, W: Write> TarTree<'a, W> {
     /// A path in the innermost directory that no other entry has.
     fn free_path(&mut self, base: &[u8], shown: &[u8]) -> Vec<u8> {
         let hasher = &self.hasher;
-        let mut candidate = base.to_vec();
+        let plain = name::without_nul(base);
+        let has_nul = plain.is_some();
+        let base = plain.unwrap_or_else(|| base.to_vec());
+        let mut candidate = base.clone();
         let Some(level) = self.levels.last_mut() else { return candidate };
         let mut number = 1u32;
         while !level.names.insert(hasher.hash_one(&candidate)) {
             number = number.saturating_add(1);
-            candidate = name::numbered(base, number);
+            candidate = name::numbered(&base, number);
         }
         let path = match level.path.is_empty() {
             true => candidate,
@@ -179,6 +227,8 @@ impl<'a, W: Write> TarTree<'a, W> {
         };
         if number > 1 {
             self.report.renamed(shown, &path, "another entry has this name here");
+        } else if has_nul {
+            self.report.renamed(shown, &path, name::HAS_NUL);
         }
         path
     }
@@ -363,7 +413,7 @@ impl<'a, W: Write> TarTree<'a, W> {
     }
 
     /// Puts attributes into records of the next entry; gives those that do not fit.
-    fn xattrs(&mut self, stat: &Stat, shown: &[u8]) -> Result<Vec<XattrInfo>, Stop> {
+    fn xattrs(&mut self, stat: &Stat, shown: &[u8]) -> Result<Vec<Attribute>, Stop> {
         let mut rest = Vec::new();
         let wanted = xattrs::wanted(self.view, stat).unwrap_or_else(|error| {
             self.report.problem(shown, format_args!("extended attributes: {error}"));
@@ -376,7 +426,7 @@ impl<'a, W: Write> TarTree<'a, W> {
                 rest.push(xattr);
                 continue;
             }
-            match self.view.xattr(stat.id, name) {
+            match xattr.value(self.view, stat) {
                 Ok(value) => self.archive.record(&[b"SCHILY.xattr.", name].concat(), &value),
                 Err(error) => {
                     self.report.left_out(shown, format_args!("attribute {}: {error}", xattr.name));
@@ -391,7 +441,7 @@ impl<'a, W: Write> TarTree<'a, W> {
         &mut self,
         stat: &Stat,
         path: &[u8],
-        xattrs: &[XattrInfo],
+        xattrs: &[Attribute],
         shown: &[u8],
     ) -> Result<(), Stop> {
         if xattrs.is_empty() {

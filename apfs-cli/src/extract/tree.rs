@@ -1,13 +1,12 @@
 //! Extraction into a directory: directories are tasks, several threads fill them.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 
-use apfs_core::apfs::View;
 use apfs_core::text::escape::Escaped;
-use apfs_core::{DirPos, FileId, Fs, Kind, Name, Stat};
+use apfs_core::{AnyFs, DirEntry, DirPos, FileId, Fs, Kind, Stat};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
@@ -57,18 +56,45 @@ struct Dir {
     /// Host path from the root of the target.
     path: Vec<u8>,
     shown: Vec<u8>,
+    /// Itself, from the root down.
+    way: Arc<Way>,
+}
+
+/// A directory of the image and the way to it.
+struct Way {
+    id: FileId,
     depth: usize,
+    above: Option<Arc<Way>>,
+    /// It leads through one of several hard links to a directory: there are other ways to the same place.
+    one_of_several: bool,
+}
+
+impl Way {
+    fn start(id: FileId) -> Arc<Way> {
+        Arc::new(Way { id, depth: 0, above: None, one_of_several: false })
+    }
+
+    /// The way to a directory in this one.
+    fn down(self: &Arc<Way>, id: FileId, one_of_several: bool) -> Arc<Way> {
+        let (depth, one_of_several) = (self.depth.saturating_add(1), self.one_of_several || one_of_several);
+        Arc::new(Way { id, depth, above: Some(self.clone()), one_of_several })
+    }
+
+    /// True if a directory is this one or above it.
+    fn passes(&self, id: FileId) -> bool {
+        core::iter::successors(Some(self), |way| way.above.as_deref()).any(|way| way.id == id)
+    }
 }
 
 enum Task {
     Dir(Box<Dir>),
     /// A part of a large directory.
-    Entries(Arc<HostDir>, usize, Vec<(Name, FileId)>),
+    Entries(Arc<HostDir>, Arc<Way>, Vec<DirEntry>),
 }
 
 /// The extraction of one volume, or of a part of it.
 pub(crate) struct Tree<'a> {
-    pub(super) view: &'a View,
+    pub(super) view: &'a AnyFs,
     pub(super) root: OwnedFd,
     pub(super) report: &'a Report,
     pub(super) options: Options,
@@ -77,15 +103,17 @@ pub(crate) struct Tree<'a> {
     links: Links<Vec<u8>>,
     /// Directories whose attributes are still to be set.
     waiting: Mutex<Vec<(Vec<u8>, Attrs)>>,
-    /// Directories met: none can be in two places.
+    /// Directories met: none can be in two places, but those with hard links of their own.
     seen: Mutex<HashSet<u64>>,
+    /// Directories extracted again.
+    repeats: AtomicU64,
     failure: Mutex<Option<Failure>>,
     owner_refused: AtomicBool,
 }
 
 impl<'a> Tree<'a> {
     /// Extraction of a view into an open directory.
-    pub(crate) fn new(view: &'a View, root: OwnedFd, report: &'a Report, options: Options) -> Tree<'a> {
+    pub(crate) fn new(view: &'a AnyFs, root: OwnedFd, report: &'a Report, options: Options) -> Tree<'a> {
         Tree {
             view,
             root,
@@ -95,6 +123,7 @@ impl<'a> Tree<'a> {
             links: Links::new(),
             waiting: Mutex::default(),
             seen: Mutex::default(),
+            repeats: AtomicU64::new(0),
             failure: Mutex::default(),
             owner_refused: AtomicBool::new(false),
         }
@@ -103,17 +132,17 @@ impl<'a> Tree<'a> {
     /// Extracts what is below a directory, or one file under its name.
     pub(crate) fn extract(&self, start: FileId, shown: &[u8]) -> Result<(), Failure> {
         let stat = self.view.stat(start).map_err(Failure::core(Escaped(shown)))?;
-        if stat.kind == Kind::Dir {
-            lock(&self.seen).insert(start.0);
-            let shown = shown.strip_suffix(b"/").unwrap_or(shown).to_vec();
-            self.queue.push(Task::Dir(Box::new(Dir { stat, path: Vec::new(), shown, depth: 0 })));
-        } else {
+        if stat.kind != Kind::Dir {
             let (above, name) = split(shown);
             let dir = HostDir::open(self.root(), Vec::new(), above.to_vec(), self.options.overwrite);
             let dir = dir.map_err(|error| Failure::Io("target".to_owned(), error.into()))?;
-            let entries = vec![(Name::from(name), start)];
-            self.queue.push(Task::Entries(Arc::new(dir), 0, entries));
+            let done = self.entry(&dir, &Way::start(start), name, (stat, false), &mut Vec::new());
+            return done.or_else(|stop| self.entry_failed(shown, stop));
         }
+        lock(&self.seen).insert(start.0);
+        let shown = shown.strip_suffix(b"/").unwrap_or(shown).to_vec();
+        let dir = Dir { stat, path: Vec::new(), shown, way: Way::start(start) };
+        self.queue.push(Task::Dir(Box::new(dir)));
         let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, MAX_THREADS);
         std::thread::scope(|scope| {
             for _ in 0..threads {
@@ -140,7 +169,7 @@ impl<'a> Tree<'a> {
                 let shown = dir.shown.clone();
                 self.dir(*dir, buffer).or_else(|stop| self.entry_failed(&shown, stop))
             }
-            Task::Entries(dir, depth, entries) => self.entries(&dir, depth, &entries, buffer),
+            Task::Entries(dir, way, entries) => self.entries(&dir, &way, &entries, buffer),
         };
         if let Err(failure) = done {
             lock(&self.failure).get_or_insert(failure);
@@ -174,12 +203,15 @@ impl<'a> Tree<'a> {
             } else if batch.is_empty() {
                 break;
             }
-            let entries: Vec<_> = batch.drain(..).map(|entry| (entry.name, entry.id)).collect();
-            if entries.len() == BATCH && self.queue.is_hungry() {
+            let full = batch.len() == BATCH;
+            let is_private = |entry: &DirEntry| self.view.is_private(dir.stat.id, entry.name.as_bytes());
+            let entries: Vec<_> =
+                batch.drain(..).filter(|entry| self.options.all || !is_private(entry)).collect();
+            if full && self.queue.is_hungry() {
                 host.keep_open();
-                self.queue.push(Task::Entries(host.clone(), dir.depth, entries));
+                self.queue.push(Task::Entries(host.clone(), dir.way.clone(), entries));
             } else {
-                self.entries(&host, dir.depth, &entries, buffer).map_err(Stop::All)?;
+                self.entries(&host, &dir.way, &entries, buffer).map_err(Stop::All)?;
             }
         }
         let attrs = Attrs::of(&dir.stat, self.options);
@@ -194,33 +226,40 @@ impl<'a> Tree<'a> {
     fn entries(
         &self,
         dir: &HostDir,
-        depth: usize,
-        entries: &[(Name, FileId)],
+        way: &Arc<Way>,
+        entries: &[DirEntry],
         buffer: &mut Vec<u8>,
     ) -> Result<(), Failure> {
-        for (name, id) in entries {
-            if let Err(stop) = self.entry(dir, depth, name.as_bytes(), *id, buffer) {
-                self.entry_failed(&dir.shown_of(name.as_bytes()), stop)?;
+        for entry in entries {
+            let name = entry.name.as_bytes();
+            let done = self
+                .view
+                .stat_entry(way.id, entry)
+                .map_err(Stop::from)
+                .and_then(|stat| self.entry(dir, way, name, (stat, entry.link_id.is_some()), buffer));
+            if let Err(stop) = done {
+                self.entry_failed(&dir.shown_of(name), stop)?;
             }
         }
         Ok(())
     }
 
+    /// One entry of a directory: its metadata, and whether it is one of several hard links.
     fn entry(
         &self,
         dir: &HostDir,
-        depth: usize,
+        way: &Arc<Way>,
         name: &[u8],
-        id: FileId,
+        (stat, is_link): (Stat, bool),
         buffer: &mut Vec<u8>,
     ) -> Result<(), Stop> {
-        if !name::is_component(name) {
+        if !name::is_stored_component(name) {
             return Err(Stop::Entry("the name would lead elsewhere".to_owned()));
         }
-        let stat = self.view.stat(id)?;
         if stat.kind == Kind::Dir {
-            return self.subdir(dir, depth, name, stat);
+            return self.subdir(dir, way, name, stat, is_link);
         }
+        let id = stat.id;
         if stat.nlink < 2 {
             return self.node(dir, name, &stat, buffer).map(drop);
         }
@@ -260,20 +299,38 @@ impl<'a> Tree<'a> {
         }
     }
 
-    fn subdir(&self, dir: &HostDir, depth: usize, name: &[u8], stat: Stat) -> Result<(), Stop> {
+    fn subdir(
+        &self,
+        dir: &HostDir,
+        way: &Arc<Way>,
+        name: &[u8],
+        stat: Stat,
+        is_link: bool,
+    ) -> Result<(), Stop> {
         let limit = self.view.limits().directory_depth;
-        if depth >= limit {
+        if way.depth >= limit {
             return Err(Stop::Entry(format!("more than {limit} directories inside one another")));
         }
+        // What hard links to directories lead to is kept in a private folder.
+        let one_of_several = is_link || self.view.is_private(way.id, name);
         if !lock(&self.seen).insert(stat.id.0) {
-            return Err(Stop::Entry("damaged: the directory is in another place too".to_owned()));
+            if !way.one_of_several && !one_of_several {
+                return Err(Stop::Entry("damaged: the directory is in another place too".to_owned()));
+            }
+            if way.passes(stat.id) {
+                return Err(Stop::Entry("a hard link to a directory that it lies in".to_owned()));
+            }
+            let limit = self.view.limits().repeated_dirs;
+            if self.repeats.fetch_add(1, Ordering::Relaxed) >= limit {
+                return Err(Stop::Entry(format!("more than {limit} directories met again by hard links")));
+            }
         }
         dir.keep_open();
         let new = dir.make_dir(name)?;
         self.say_renamed(dir, name, &new.name, new.renamed);
         let (path, shown) = (dir.path_of(&new.name), dir.shown_of(name));
-        let depth = depth.saturating_add(1);
-        self.queue.push(Task::Dir(Box::new(Dir { stat, path, shown, depth })));
+        let way = way.down(stat.id, one_of_several);
+        self.queue.push(Task::Dir(Box::new(Dir { stat, path, shown, way })));
         Ok(())
     }
 

@@ -80,8 +80,8 @@ struct Frame {
     batch: alloc::vec::IntoIter<DirEntry>,
     path_len: usize,
     done: bool,
-    /// It was met before, so what is in it is met again as well.
-    repeated: bool,
+    /// One of several hard links leads here, or to a directory above: what is in it can be met again too.
+    below_link: bool,
 }
 
 impl<'f, F: Fs + ?Sized> Walk<'f, F> {
@@ -131,36 +131,33 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
             Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
         };
         if stat.kind == Kind::Dir && !(self.private && entry.link_id.is_some()) {
-            match self.meet(&entry) {
-                Ok(repeated) => self.stack.push(Frame::new(id, self.path.len(), repeated)),
-                Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
+            let below_link =
+                entry.link_id.is_some() || self.stack.last().is_some_and(|frame| frame.below_link);
+            if let Some(error) = self.refuse_descent(id, below_link) {
+                return Err(WalkError { path, id, entry: Some(entry), error });
             }
+            self.stack.push(Frame::new(id, self.path.len(), below_link));
         }
         Ok(WalkEntry { path, depth, entry, stat })
     }
 
-    /// Whether a directory was met before. One that was, or that is deeper than the limit, is not entered; but one with
-    /// several hard links can be met again, and with it what is below, though not inside itself.
-    fn meet(&mut self, entry: &DirEntry) -> Result<bool> {
-        let dir = entry.id;
-        let repeated = !self.met.insert(dir);
-        if repeated {
-            let is_linked = entry.link_id.is_some() || self.stack.last().is_some_and(|frame| frame.repeated);
-            if !is_linked || self.stack.iter().any(|frame| frame.dir == dir) {
+    /// A directory that was met before, deeper than the limit, is not entered. One with several hard links and what is
+    /// below can be met again, but not inside itself.
+    fn refuse_descent(&mut self, dir: FileId, below_link: bool) -> Option<Error> {
+        if !self.met.insert(dir) {
+            if !below_link || self.stack.iter().any(|frame| frame.dir == dir) {
                 let (structure, field) = self.fs.entry_field();
-                return Err(Corrupt::new(Damage::Loop, Place::new(structure, field).oid(Oid(dir.0))).into());
+                return Some(Corrupt::new(Damage::Loop, Place::new(structure, field).oid(Oid(dir.0))).into());
             }
             self.repeats = self.repeats.saturating_add(1);
             let limit = self.fs.limits().repeated_dirs;
             if self.repeats > limit {
-                return Err(Error::limit("directories met again by hard links", limit, self.repeats));
+                return Some(Error::limit("directories met again by hard links", limit, self.repeats));
             }
         }
         let limit = self.fs.limits().directory_depth;
-        if self.stack.len() >= limit {
-            return Err(Error::limit("directory depth", len64(limit), len64(limit).saturating_add(1)));
-        }
-        Ok(repeated)
+        (self.stack.len() >= limit)
+            .then(|| Error::limit("directory depth", len64(limit), len64(limit).saturating_add(1)))
     }
 
     /// True if an entry is left out.
@@ -179,8 +176,15 @@ pub(crate) fn is_root(stat: &Stat) -> Result<()> {
 }
 
 impl Frame {
-    fn new(dir: FileId, path_len: usize, repeated: bool) -> Frame {
-        Frame { dir, pos: DirPos::default(), batch: Vec::new().into_iter(), path_len, done: false, repeated }
+    fn new(dir: FileId, path_len: usize, below_link: bool) -> Frame {
+        Frame {
+            dir,
+            pos: DirPos::default(),
+            batch: Vec::new().into_iter(),
+            path_len,
+            done: false,
+            below_link,
+        }
     }
 }
 

@@ -188,6 +188,12 @@ impl Volume {
         self.inner.from_copy
     }
 
+    /// Its id.
+    #[must_use]
+    pub fn uuid(&self) -> Option<crate::base::ids::Uuid> {
+        None
+    }
+
     /// The classic volume around it, if there is one.
     #[must_use]
     pub fn wrapper(&self) -> Option<&Wrapper> {

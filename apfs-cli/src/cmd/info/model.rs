@@ -3,15 +3,17 @@
 use apfs_core::apfs::raw::container::{NxFeatures, NxIncompat};
 use apfs_core::apfs::{self, WrittenBy};
 use apfs_core::text::name::NameRule;
-use apfs_core::{Result, Timestamp, Uuid};
+use apfs_core::{AnyVolume, Result, Timestamp, Uuid};
 use serde::Serialize;
+
+use super::hfs::HfsVolume;
 
 use crate::exit::{Failure, Outcome};
 use crate::flags;
 use crate::layer_row::LayerRow;
 use crate::protection_row::ProtectionRow;
 use crate::row::lossy;
-use crate::session::Session;
+use crate::session::{Held, Session};
 use crate::snapshot_row::SnapshotRow;
 
 /// A whole image.
@@ -28,7 +30,7 @@ pub(super) struct Image {
     pub(super) partitions: Vec<Partition>,
 }
 
-/// One partition, and its container if it holds one.
+/// One partition, and what it holds.
 #[derive(Debug, Serialize)]
 pub(super) struct Partition {
     pub(super) part: usize,
@@ -43,6 +45,8 @@ pub(super) struct Partition {
     pub(super) content: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) container: Option<Container>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) hfs: Option<HfsVolume>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
 }
@@ -150,19 +154,27 @@ pub(super) struct Pending {
 impl Image {
     /// Gathers what is asked for; damage is said and left out.
     pub(super) fn gather(image: &str, session: &Session, outcome: &mut Outcome) -> Result<Image, Failure> {
-        let containers = session.containers(outcome)?;
+        let all = session.held(outcome)?;
         let mut chosen = false;
         let mut partitions = Vec::new();
         for partition in session.disk.partitions() {
             if session.partition().is_some_and(|wanted| wanted != partition.index) {
                 continue;
             }
-            let opened = containers.iter().find(|(part, _)| *part == partition.index);
-            let container = opened.and_then(|(_, container)| container.as_ref().ok());
-            let container =
-                container.map(|found| Container::gather(partition.index, found, session, outcome));
+            let held = all.iter().find(|(part, _)| *part == partition.index).map(|(_, held)| held);
+            let (mut container, mut hfs, mut error) = (None, None, None);
+            match held {
+                Some(Ok(Held::Container(found))) => {
+                    container = Some(Container::gather(partition.index, found, session, outcome));
+                }
+                Some(Ok(Held::Hfs(volume))) if session.wants(&AnyVolume::Hfs(volume.clone())) => {
+                    hfs = Some(HfsVolume::gather(volume));
+                }
+                Some(Err(found)) => error = Some(found),
+                _ => {}
+            }
+            chosen |= hfs.is_some();
             chosen |= container.as_ref().is_some_and(|container| !container.volumes.is_empty());
-            let error = opened.and_then(|(_, container)| container.as_ref().err());
             partitions.push(Partition {
                 part: partition.index,
                 offset: partition.start,
@@ -173,6 +185,7 @@ impl Image {
                 label: partition.label.clone(),
                 content: partition.content.word(),
                 container,
+                hfs,
                 error: error.map(ToString::to_string),
             });
         }
@@ -191,8 +204,8 @@ impl Image {
         })
     }
 
-    pub(super) fn has_container(&self) -> bool {
-        self.partitions.iter().any(|partition| partition.container.is_some())
+    pub(super) fn has_volumes(&self) -> bool {
+        self.partitions.iter().any(|partition| partition.container.is_some() || partition.hfs.is_some())
     }
 }
 
@@ -214,7 +227,9 @@ impl Container {
         let (mut volumes, mut damaged_volumes) = (Vec::new(), Vec::new());
         for (index, volume) in container.volumes() {
             match volume {
-                Ok(volume) if session.wants(&volume) => volumes.push(Volume::gather(part, &volume, outcome)),
+                Ok(volume) if session.wants(&AnyVolume::Apfs(volume.clone())) => {
+                    volumes.push(Volume::gather(part, &volume, outcome));
+                }
                 Ok(_) => {}
                 Err(error) => {
                     outcome.problem(format!("partition {part}, volume {index}: {error}"));
@@ -336,7 +351,7 @@ impl Volume {
 }
 
 impl Time {
-    fn new(time: Timestamp) -> Time {
+    pub(super) fn new(time: Timestamp) -> Time {
         Time { time: time.to_string(), time_ns: time.0 }
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use apfs_core::text::escape::Escaped;
 use indicatif::DecimalBytes;
 
+use super::hfs::HfsVolume;
 use super::model::{Container, Image, Partition, Pending, Volume, Writer};
 use crate::layer_row::{EncryptionRow, LayerRow, UdifRow};
 use crate::out::Out;
@@ -81,10 +82,62 @@ fn show_partition(partition: &Partition, out: &mut Out) -> io::Result<()> {
     if let Some(error) = &partition.error {
         field(out, "|   ", "Not readable", error)?;
     }
+    if let Some(volume) = &partition.hfs {
+        show_hfs(volume, out)?;
+    }
     match &partition.container {
         Some(container) => show_container(container, out),
         None => Ok(()),
     }
+}
+
+fn show_hfs(volume: &HfsVolume, out: &mut Out) -> io::Result<()> {
+    const INDENT: &str = "|   ";
+    let name = Escaped(volume.name.as_bytes());
+    title(out, "+-> ", &format_args!("Volume 0: {name}"), INDENT)?;
+    field(out, INDENT, "Format", format_args!("{}, {}", volume.variant, volume.names))?;
+    if volume.from_copy {
+        field(out, INDENT, "Volume header", "damaged, its copy at the end is used")?;
+    }
+    if let Some(uuid) = &volume.uuid {
+        field(out, INDENT, "UUID", uuid)?;
+    }
+    if let Some(wrapper) = &volume.wrapper {
+        let text = format!("classic HFS volume, {} at byte {} of it", size(wrapper.size), wrapper.offset);
+        field(out, INDENT, "Embedded in a", text)?;
+    }
+    field(out, INDENT, "Size", size(volume.size))?;
+    field(out, INDENT, "Blocks", format_args!("{} of {} bytes", volume.blocks, volume.block_size))?;
+    field(out, INDENT, "Free", size(volume.free_bytes))?;
+    field(out, INDENT, "Content", format_args!("{} files, {} folders", volume.files, volume.folders))?;
+    list(out, INDENT, "Attributes", &volume.attributes)?;
+    field(out, INDENT, "Last mounted by", &volume.last_mounted_by)?;
+    field(out, INDENT, "Mounts to write", volume.write_count)?;
+    if let Some(created) = &volume.created_local {
+        field(out, INDENT, "Created", format_args!("{created} (local time of its maker)"))?;
+    }
+    let times =
+        [("Modified", &volume.modified), ("Backed up", &volume.backed_up), ("Checked", &volume.checked)];
+    for (label, time) in times {
+        if let Some(time) = time {
+            field(out, INDENT, label, &time.time)?;
+        }
+    }
+    field(out, INDENT, "Next file id", volume.next_catalog_id)?;
+    let encodings: Vec<_> = volume.text_encodings.iter().map(ToString::to_string).collect();
+    list(out, INDENT, "Text encodings", &encodings)?;
+    let mut label = "Blessed";
+    for blessed in &volume.blessed {
+        let path =
+            blessed.path.as_ref().map_or("not there".to_owned(), |path| Escaped(path.as_bytes()).to_string());
+        field(out, INDENT, label, format_args!("{} {}: {path}", blessed.what, blessed.cnid))?;
+        label = "";
+    }
+    for file in &volume.special_files {
+        let label = format!("File {}", file.what);
+        field(out, INDENT, &label, format_args!("{} in {} blocks", size(file.size), file.blocks))?;
+    }
+    volume.findings.iter().try_for_each(|finding| field(out, INDENT, "Finding", finding))
 }
 
 fn show_container(container: &Container, out: &mut Out) -> io::Result<()> {
