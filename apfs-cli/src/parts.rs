@@ -65,7 +65,8 @@ struct Volume<'a> {
 impl Volume<'_> {
     fn print(&self, workers: usize, out: &mut Out, outcome: &mut Outcome) -> Result<(), Failure> {
         let view = &self.target.view;
-        let wanted = usize::try_from(view.nodes() / NODES_PER_PART).unwrap_or(MOST_PARTS).clamp(1, MOST_PARTS);
+        let wanted =
+            usize::try_from(view.nodes() / NODES_PER_PART).unwrap_or(MOST_PARTS).clamp(1, MOST_PARTS);
         let parts = view.scan_parts(wanted);
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (sender, receiver) = sync_channel::<Page>(workers);

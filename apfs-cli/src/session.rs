@@ -203,7 +203,8 @@ impl Session {
             let has_roles = found.iter().any(|(_, volume)| matches!(volume, AnyVolume::Apfs(_)));
             found.retain(|(_, volume)| self.wants(volume));
             if found.is_empty() {
-                let roles = if wanted.starts_with("role:") && !has_roles { " (HFS+ has no roles)" } else { "" };
+                let roles =
+                    if wanted.starts_with("role:") && !has_roles { " (HFS+ has no roles)" } else { "" };
                 let text = format!("no volume {wanted}; there are: {}{roles}", names.join(", "));
                 return Err(Failure::Usage(text));
             }
@@ -284,9 +285,7 @@ impl Session {
         let what = format!("volume {}", volume.name());
         let at = |snapshot: &Snapshot| volume.view_at(snapshot).map(AnyFs::Apfs);
         if let Some(wanted) = &self.common.snapshot {
-            let view = volume
-                .snapshot(wanted)
-                .and_then(|snapshot| self.unlocking(volume, || at(&snapshot)));
+            let view = volume.snapshot(wanted).and_then(|snapshot| self.unlocking(volume, || at(&snapshot)));
             match view {
                 // Said only if no volume has it.
                 Err(Error::NotFound(_)) => {}
@@ -318,7 +317,9 @@ fn left_out(partition: &Partition) -> Option<String> {
         Content::Other(what, advice) if what.contains("HFS") => Some(format!("{what} left out: {advice}")),
         content if content.is_apple_volume() => Some(format!("{content} left out: {}", content.advice())),
         _ if partition.is_filler() => None,
-        _ => Some(partition.type_name).filter(|name| name.starts_with("Apple_")).map(|name| format!("{name} left out")),
+        _ => Some(partition.type_name)
+            .filter(|name| name.starts_with("Apple_"))
+            .map(|name| format!("{name} left out")),
     }
 }
 

@@ -88,12 +88,7 @@ struct Listing<'a> {
 
 impl Listing<'_> {
     /// One directory, sorted by name, or one file.
-    fn list_one(
-        &mut self,
-        start: &Found<'_>,
-        hidden: Hidden,
-        outcome: &mut Outcome,
-    ) -> Result<(), Failure> {
+    fn list_one(&mut self, start: &Found<'_>, hidden: Hidden, outcome: &mut Outcome) -> Result<(), Failure> {
         let (view, path) = (&self.target.view, start.path());
         let stat = view.stat(start.id).map_err(Failure::core(Escaped(&path)))?;
         if stat.kind != Kind::Dir {

@@ -232,9 +232,11 @@ impl<'a> Tree<'a> {
     ) -> Result<(), Failure> {
         for entry in entries {
             let name = entry.name.as_bytes();
-            let done = self.view.stat_entry(way.id, entry).map_err(Stop::from).and_then(|stat| {
-                self.entry(dir, way, name, (stat, entry.link_id.is_some()), buffer)
-            });
+            let done = self
+                .view
+                .stat_entry(way.id, entry)
+                .map_err(Stop::from)
+                .and_then(|stat| self.entry(dir, way, name, (stat, entry.link_id.is_some()), buffer));
             if let Err(stop) = done {
                 self.entry_failed(&dir.shown_of(name), stop)?;
             }

@@ -131,7 +131,8 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
             Err(error) => return Err(WalkError { path, id, entry: Some(entry), error }),
         };
         if stat.kind == Kind::Dir && !(self.private && entry.link_id.is_some()) {
-            let below_link = entry.link_id.is_some() || self.stack.last().is_some_and(|frame| frame.below_link);
+            let below_link =
+                entry.link_id.is_some() || self.stack.last().is_some_and(|frame| frame.below_link);
             if let Some(error) = self.refuse_descent(id, below_link) {
                 return Err(WalkError { path, id, entry: Some(entry), error });
             }
@@ -176,7 +177,14 @@ pub(crate) fn is_root(stat: &Stat) -> Result<()> {
 
 impl Frame {
     fn new(dir: FileId, path_len: usize, below_link: bool) -> Frame {
-        Frame { dir, pos: DirPos::default(), batch: Vec::new().into_iter(), path_len, done: false, below_link }
+        Frame {
+            dir,
+            pos: DirPos::default(),
+            batch: Vec::new().into_iter(),
+            path_len,
+            done: false,
+            below_link,
+        }
     }
 }
 

@@ -116,7 +116,8 @@ fn show_hfs(volume: &HfsVolume, out: &mut Out) -> io::Result<()> {
     if let Some(created) = &volume.created_local {
         field(out, INDENT, "Created", format_args!("{created} (local time of its maker)"))?;
     }
-    let times = [("Modified", &volume.modified), ("Backed up", &volume.backed_up), ("Checked", &volume.checked)];
+    let times =
+        [("Modified", &volume.modified), ("Backed up", &volume.backed_up), ("Checked", &volume.checked)];
     for (label, time) in times {
         if let Some(time) = time {
             field(out, INDENT, label, &time.time)?;
@@ -127,9 +128,8 @@ fn show_hfs(volume: &HfsVolume, out: &mut Out) -> io::Result<()> {
     list(out, INDENT, "Text encodings", &encodings)?;
     let mut label = "Blessed";
     for blessed in &volume.blessed {
-        let path = blessed.path.as_ref().map_or("not there".to_owned(), |path| {
-            Escaped(path.as_bytes()).to_string()
-        });
+        let path =
+            blessed.path.as_ref().map_or("not there".to_owned(), |path| Escaped(path.as_bytes()).to_string());
         field(out, INDENT, label, format_args!("{} {}: {path}", blessed.what, blessed.cnid))?;
         label = "";
     }
