@@ -22,23 +22,15 @@
 // Container flag: the checkpoint's own objects (space manager, ...) are damaged; files can still be read.
 #define APFS_CONTAINER_EPHEMERAL_DAMAGE 2
 
-// Volume flag of this library: encrypted.
-#define APFS_VOLUME_ENCRYPTED 1
-
-// Volume flag of this library: sealed, its tree is hashed.
-#define APFS_VOLUME_SEALED 2
-
-// Volume flag of this library: names that differ in case only are the same name.
-#define APFS_VOLUME_CASE_INSENSITIVE 4
-
-// Volume flag of this library: encrypted, and not unlocked so far. Secrets of options are tried when a view is opened.
-#define APFS_VOLUME_LOCKED 8
-
 // Entry flag: `added_ns` is known.
 #define APFS_DIR_ENTRY_ADDED 1
 
 // Entry flag: `link_id` is known.
 #define APFS_DIR_ENTRY_LINK_ID 2
+
+// Entry flag: the file system keeps it for itself and a Mac does not show it: private folders and journal files of
+// HFS+. Listed by `apfs_dir_open_all` alone.
+#define APFS_DIR_ENTRY_PRIVATE 4
 
 // `apfs_place.offset` is known.
 #define APFS_PLACE_OFFSET 1
@@ -52,6 +44,12 @@
 // `apfs_place.xid` is known.
 #define APFS_PLACE_XID 8
 
+// `apfs_place.node` is known.
+#define APFS_PLACE_NODE 16
+
+// `apfs_place.cnid` is known.
+#define APFS_PLACE_CNID 32
+
 // Stream: the content as a program reads it.
 #define APFS_STREAM_DATA 0
 
@@ -64,6 +62,30 @@
 // Stream: the value of the extended attribute of a name.
 #define APFS_STREAM_XATTR 3
 
+// HFS+ flag: the volume header is damaged or leads nowhere, and its copy is used.
+#define APFS_HFS_FROM_COPY 1
+
+// HFS+ flag: it is embedded in a classic HFS volume.
+#define APFS_HFS_WRAPPED 2
+
+// HFS+ flag: `a` and `A` are two names.
+#define APFS_HFS_CASE_SENSITIVE 4
+
+// HFS+ flag: it was not unmounted cleanly.
+#define APFS_HFS_DIRTY 8
+
+// HFS+ flag: `created_local_ns` is known.
+#define APFS_HFS_CREATED 16
+
+// HFS+ flag: `modified_ns` is known.
+#define APFS_HFS_MODIFIED 32
+
+// HFS+ flag: `backed_up_ns` is known.
+#define APFS_HFS_BACKED_UP 64
+
+// HFS+ flag: `checked_ns` is known.
+#define APFS_HFS_CHECKED 128
+
 // Checksums: refuse an object whose checksum does not match.
 #define APFS_CHECKSUMS_REQUIRE 0
 
@@ -75,6 +97,9 @@
 
 // Options flag: go on in spite of features that this version does not know. Answers may be wrong.
 #define APFS_OPTIONS_FORCE 1
+
+// Options flag: show HFS+ volumes as they are stored, without what their journals would change.
+#define APFS_OPTIONS_NO_JOURNAL 2
 
 // Protection flag: the volume's key is bound to the hardware of the device that made it.
 #define APFS_PROTECTION_HARDWARE_BOUND 1
@@ -93,6 +118,15 @@
 
 // Unlock record flag: something that a person can type opens it.
 #define APFS_UNLOCK_TAKES_PASSWORD 4
+
+// Scan flag: also what the file system keeps for itself, see APFS_DIR_ENTRY_PRIVATE.
+#define APFS_SCAN_PRIVATE 1
+
+// Scan entry flag: `link_id` is known.
+#define APFS_SCAN_ENTRY_LINK_ID 1
+
+// Scan entry flag: the file system keeps it for itself, or it lies below such a directory.
+#define APFS_SCAN_ENTRY_PRIVATE 2
 
 // Secret: a password as typed, in UTF-8, or a personal recovery key with its dashes.
 #define APFS_SECRET_PASSWORD 0
@@ -149,6 +183,21 @@
 // The file is compressed, `apfs_stat.compression` says how.
 #define APFS_STAT_COMPRESSION 256
 
+// `apfs_stat.resource_size` is known.
+#define APFS_STAT_RESOURCE_SIZE 512
+
+// Volume flag of this library: encrypted.
+#define APFS_VOLUME_ENCRYPTED 1
+
+// Volume flag of this library: sealed, its tree is hashed.
+#define APFS_VOLUME_SEALED 2
+
+// Volume flag of this library: names that differ in case only are the same name.
+#define APFS_VOLUME_CASE_INSENSITIVE 4
+
+// Volume flag of this library: encrypted, and not unlocked so far. Secrets of options are tried when a view is opened.
+#define APFS_VOLUME_LOCKED 8
+
 // Result of a call: whose fault it is if it failed.
 typedef enum apfs_status {
     // Done.
@@ -176,6 +225,18 @@ typedef enum apfs_status {
     // A bug in the library. The call had no effect; the handles stay usable.
     APFS_STATUS_PANIC = 100,
 } apfs_status;
+
+// Which file system a volume is.
+typedef enum apfs_volume_kind {
+    // Not known, since it can't be opened.
+    APFS_VOLUME_KIND_UNKNOWN = 0,
+    // APFS.
+    APFS_VOLUME_KIND_APFS = 1,
+    // HFS+ (Mac OS Extended).
+    APFS_VOLUME_KIND_HFS_PLUS = 2,
+    // HFSX: HFS+ that says itself how names are compared.
+    APFS_VOLUME_KIND_HFSX = 3,
+} apfs_volume_kind;
 
 // Type of a file; the numbers are those of the type bits of a POSIX mode.
 typedef enum apfs_kind {
@@ -223,6 +284,25 @@ typedef enum apfs_extent_kind {
     APFS_EXTENT_KIND_OTHER = 3,
 } apfs_extent_kind;
 
+// What the journal of a volume asks for.
+typedef enum apfs_journal_state {
+    // The volume has no journal.
+    APFS_JOURNAL_STATE_NONE = 0,
+    // Empty: the volume is as it is stored.
+    APFS_JOURNAL_STATE_CLEAN = 1,
+    // It holds changes, and the volume is shown with them; without them if it was opened with
+    // APFS_OPTIONS_NO_JOURNAL.
+    APFS_JOURNAL_STATE_DIRTY = 2,
+    // Not written yet: whoever mounts the volume first has to make it.
+    APFS_JOURNAL_STATE_NEEDS_INIT = 3,
+    // On another device, which may hold changes that are missing here.
+    APFS_JOURNAL_STATE_ON_OTHER_DEVICE = 4,
+    // Damaged, and nothing of it can be replayed. The volume may lack changes.
+    APFS_JOURNAL_STATE_UNUSABLE = 5,
+    // Of a kind that this header does not name.
+    APFS_JOURNAL_STATE_OTHER = 99,
+} apfs_journal_state;
+
 // Why something is still locked, and so what would help.
 typedef enum apfs_lock_reason {
     // The error is of another kind.
@@ -243,6 +323,8 @@ typedef enum apfs_lock_reason {
     APFS_LOCK_REASON_NO_KEY = 7,
     // Its encryption is being changed; the message says how far it is, if that is known.
     APFS_LOCK_REASON_CONVERTING = 8,
+    // Its key records are in a file on another partition (CoreStorage startup disks).
+    APFS_LOCK_REASON_NEEDS_KEY_FILE = 9,
     // A reason that this version of the header has no number for.
     APFS_LOCK_REASON_OTHER = 99,
 } apfs_lock_reason;
@@ -294,7 +376,7 @@ typedef struct apfs_error apfs_error;
 // A volume's files at one moment: live, or at a snapshot.
 typedef struct apfs_view apfs_view;
 
-// A volume. It can always be asked for its name and snapshots; to read files open a view.
+// A volume of any kind. It can always be asked for its name and snapshots; to read files open a view.
 typedef struct apfs_volume apfs_volume;
 
 // The extended attributes of one file.
@@ -318,13 +400,13 @@ typedef struct apfs_secret {
 // How a disk is opened. Start from `apfs_options_default`; what it points to need only live until the call returns,
 // but for `finding_context`.
 typedef struct apfs_options {
-    // What to do when a checksum does not match: APFS_CHECKSUMS_*.
+    // APFS: what to do when a checksum does not match: APFS_CHECKSUMS_*.
     uint32_t checksums;
     // APFS_OPTIONS_*, or 0.
     uint32_t flags;
-    // Bytes that cached blocks of one container may take; 0 for the default.
+    // Bytes that cached blocks of one container or HFS+ volume may take; 0 for the default.
     size_t cache_bytes;
-    // Open the checkpoint of this transaction; 0 for the newest.
+    // APFS: open the checkpoint of this transaction; 0 for the newest.
     uint64_t checkpoint_xid;
     // Called for findings that do not stop the work, may be NULL.
     apfs_finding_fn finding;
@@ -363,13 +445,17 @@ typedef struct apfs_bytes {
 
 // What a volume says about itself. Text belongs to the handle that it was asked of.
 typedef struct apfs_volume_info {
-    // Slot in the container: the number to open it by.
+    // Number of the partition that it is in.
+    size_t partition;
+    // Slot in its container, 0 on HFS+: the number to open it by from the container.
     size_t slot;
+    // Which file system it is.
+    enum apfs_volume_kind kind;
     // APFS_STATUS_OK, or why the volume can't be opened; then all below is 0 or empty.
     enum apfs_status status;
     // Name.
     struct apfs_bytes name;
-    // Id.
+    // Id, zeros if it has none, as HFS+ volumes may.
     uint8_t uuid[16];
     // Id of its group, zeros if it is in none: System and Data of one macOS share it.
     uint8_t group[16];
@@ -377,7 +463,7 @@ typedef struct apfs_volume_info {
     uint16_t role;
     // What matters to a reader: APFS_VOLUME_*.
     uint32_t flags;
-    // Flags as stored (`apfs_fs_flags`).
+    // Flags as stored: `apfs_fs_flags`, on HFS+ the `attributes` of the volume header.
     uint64_t fs_flags;
     // Features as stored without which it can't be read rightly (`apfs_incompatible_features`).
     uint64_t incompatible_features;
@@ -393,11 +479,12 @@ typedef struct apfs_dir_entry {
     uint64_t id;
     // Type as the directory says; `apfs_stat.kind` is what the file itself says.
     enum apfs_kind kind;
-    // Which of the fields below are known: APFS_DIR_ENTRY_*. The others are 0.
+    // What is known of it: APFS_DIR_ENTRY_*. Fields below that are not known are 0.
     uint32_t known;
     // When the entry was made, in nanoseconds since 1970 UTC.
     int64_t added_ns;
-    // Which of several hard links this is.
+    // Which of several hard links this is. A directory that has one can be met by several paths: do not enter it
+    // inside itself.
     uint64_t link_id;
 } apfs_dir_entry;
 
@@ -476,6 +563,10 @@ typedef struct apfs_place {
     uint64_t oid;
     // Transaction id.
     uint64_t xid;
+    // HFS+: number of a node in its tree.
+    uint32_t node;
+    // HFS+: number of a file or folder.
+    uint32_t cnid;
 } apfs_place;
 
 // Which bytes of a file are meant. Where one is asked for, NULL means the content.
@@ -501,6 +592,71 @@ typedef struct apfs_extent {
     // Key or tweak as stored, 0 where there is none.
     uint64_t crypto_id;
 } apfs_extent;
+
+// What an HFS+ or HFSX volume says about itself, after its journal. Where the copy of the header is used, counts and
+// dates are often old.
+typedef struct apfs_hfs_info {
+    // APFS_HFS_*.
+    uint32_t flags;
+    // Attributes as stored (`kHFSVolume*`): 0x100 cleanly unmounted, 0x2000 journaled, ...
+    uint32_t attributes;
+    // Who mounted it last, four characters: `10.0`, `HFSJ`, `fsck`, `H+Lx`, ...
+    uint8_t last_mounted_version[4];
+    // Bytes of an allocation block.
+    uint32_t block_size;
+    // Allocation blocks.
+    uint32_t total_blocks;
+    // Those that are free, as recorded.
+    uint32_t free_blocks;
+    // Files as recorded, those that hard links lead to included.
+    uint32_t files;
+    // Folders as recorded, the root not counted.
+    uint32_t folders;
+    // Next catalog node id: files have smaller numbers, unless they are reused.
+    uint32_t next_id;
+    // Counts mounts that could write.
+    uint32_t write_count;
+    // Text encodings that names had, a bit for each.
+    uint64_t encodings;
+    // `finderInfo` as stored: blessed folders, and the id that the UUID is made of.
+    uint32_t finder_info[8];
+    // Creation, in nanoseconds since 1970 of the local time of whoever made it.
+    int64_t created_local_ns;
+    // Last change, in nanoseconds since 1970 UTC.
+    int64_t modified_ns;
+    // Last backup, in nanoseconds since 1970 UTC.
+    int64_t backed_up_ns;
+    // Last check, in nanoseconds since 1970 UTC.
+    int64_t checked_ns;
+    // First byte of the volume in its partition: not 0 if it is embedded in a classic HFS volume.
+    uint64_t start;
+} apfs_hfs_info;
+
+// The journal of an HFS+ volume. Text belongs to the volume.
+typedef struct apfs_journal {
+    // What it asks for; if that is APFS_JOURNAL_STATE_NONE, all below is 0.
+    enum apfs_journal_state state;
+    // True if the volume is shown as it is once this journal has been replayed.
+    bool replayed;
+    // True if its numbers are big-endian: written by a PowerPC.
+    bool big_endian;
+    // First byte, from the start of the volume; 0 if that can't be read.
+    uint64_t offset;
+    // Length in bytes; 0 if that can't be read.
+    uint64_t len;
+    // Where changes begin, from the start of the journal.
+    uint64_t start;
+    // Where changes end, from the start of the journal.
+    uint64_t end;
+    // Transactions to replay.
+    uint64_t transactions;
+    // Blocks that they write.
+    uint64_t blocks;
+    // Bytes of these blocks.
+    uint64_t bytes;
+    // UUID of the partition of a journal on another device as stored, else empty.
+    struct apfs_bytes device;
+} apfs_journal;
 
 // How a volume is encrypted. Text belongs to the volume.
 typedef struct apfs_protection {
@@ -532,24 +688,6 @@ typedef struct apfs_unlock_record {
     uint32_t rounds;
 } apfs_unlock_record;
 
-// One snapshot. Text belongs to the volume.
-typedef struct apfs_snapshot {
-    // Name.
-    struct apfs_bytes name;
-    // Transaction: the state that it keeps.
-    uint64_t xid;
-    // Id, zeros if the volume keeps none.
-    uint8_t uuid[16];
-    // When it was taken, in nanoseconds since 1970 UTC.
-    int64_t created_ns;
-    // When its record was last changed, in nanoseconds since 1970 UTC.
-    int64_t changed_ns;
-    // APFS_SNAPSHOT_*.
-    uint32_t flags;
-    // Flags as stored in its record.
-    uint32_t stored_flags;
-} apfs_snapshot;
-
 // Metadata of one file or directory. Times are nanoseconds since 1970 UTC.
 typedef struct apfs_stat {
     // Number of the file in its volume.
@@ -566,7 +704,7 @@ typedef struct apfs_stat {
     uint32_t uid;
     // Group.
     uint32_t gid;
-    // Number of hard links; 1 for directories.
+    // Number of hard links; 1 for directories without links of their own.
     uint32_t nlink;
     // Directories: number of entries as recorded. Do not size anything by it: some volumes lie.
     uint32_t nchildren;
@@ -600,7 +738,45 @@ typedef struct apfs_stat {
     uint32_t protection_class;
     // Counter of data changes.
     uint32_t write_generation;
+    // Bytes of the resource fork, where that is no attribute: HFS+.
+    uint64_t resource_size;
 } apfs_stat;
+
+// One link of one file, or what could not be read.
+typedef struct apfs_scan_entry {
+    // Path from the root, '/' for the root itself; of an error empty if it is not known. Valid during the call.
+    struct apfs_bytes path;
+    // Metadata. Of an error its `id` alone is set.
+    struct apfs_stat stat;
+    // What is known of it: APFS_SCAN_ENTRY_*.
+    uint32_t known;
+    // Which of several hard links this is.
+    uint64_t link_id;
+    // NULL, or why what is there could not be read. Valid during the call, and freed by the library.
+    const struct apfs_error *error;
+} apfs_scan_entry;
+
+// Receives the entries of a scan, one at a time, in the thread that scans. Returns 0 to go on. It may use the view,
+// and must not unwind.
+typedef int32_t (*apfs_scan_fn)(void *context, const struct apfs_scan_entry *entry);
+
+// One snapshot. Text belongs to the volume.
+typedef struct apfs_snapshot {
+    // Name.
+    struct apfs_bytes name;
+    // Transaction: the state that it keeps.
+    uint64_t xid;
+    // Id, zeros if the volume keeps none.
+    uint8_t uuid[16];
+    // When it was taken, in nanoseconds since 1970 UTC.
+    int64_t created_ns;
+    // When its record was last changed, in nanoseconds since 1970 UTC.
+    int64_t changed_ns;
+    // APFS_SNAPSHOT_*.
+    uint32_t flags;
+    // Flags as stored in its record.
+    uint32_t stored_flags;
+} apfs_snapshot;
 
 // One extended attribute, without its value. The name belongs to the list.
 typedef struct apfs_xattr {
@@ -653,7 +829,7 @@ enum apfs_status apfs_container_volumes(const struct apfs_container *container,
 // `container` is NULL or a handle that is not yet freed.
 void apfs_container_free(const struct apfs_container *container);
 
-// Begins to list a directory.
+// Begins to list a directory, as a Mac shows it.
 //
 // # Safety
 // `view` is a handle; `out` is writable; `err` is NULL or writable.
@@ -661,6 +837,15 @@ enum apfs_status apfs_dir_open(const struct apfs_view *view,
                                uint64_t id,
                                struct apfs_dir **out,
                                struct apfs_error **err);
+
+// Begins to list a directory with every entry, those that a Mac does not show too.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_dir_open_all(const struct apfs_view *view,
+                                   uint64_t id,
+                                   struct apfs_dir **out,
+                                   struct apfs_error **err);
 
 // Lists on: up to `cap` (at least 1) entries into `out`, how many into `n`. None written means the end; fewer than
 // `cap` does not. After an error for a damaged entry the next call goes on behind it.
@@ -740,6 +925,20 @@ enum apfs_status apfs_disk_layers(const struct apfs_disk *disk,
 // # Safety
 // `disk` is NULL or a handle.
 struct apfs_bytes apfs_disk_scheme(const struct apfs_disk *disk);
+
+// Lists the volumes of a disk, of all partitions and every kind, from number `first` on: up to `cap` into `out`, how
+// many into `n`. None written means the end. One that can't be opened is in the list, with its status; a container
+// that can't be opened stands there as one volume. A disk without any volume that is read is an error that says what
+// it holds instead. The options are those of the disk.
+//
+// # Safety
+// `disk` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_disk_volumes(const struct apfs_disk *disk,
+                                   size_t first,
+                                   struct apfs_volume_info *out,
+                                   size_t cap,
+                                   size_t *n,
+                                   struct apfs_error **err);
 
 // Number of the first partition that holds an APFS container.
 //
@@ -823,6 +1022,23 @@ enum apfs_status apfs_view_read(const struct apfs_view *view,
                                 size_t *n,
                                 struct apfs_error **err);
 
+// What an HFS+ or HFSX volume says about itself. APFS_STATUS_UNSUPPORTED for any other.
+//
+// # Safety
+// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_get_hfs_info(const struct apfs_volume *volume,
+                                          struct apfs_hfs_info *out,
+                                          struct apfs_error **err);
+
+// The journal of an HFS+ or HFSX volume. APFS_STATUS_UNSUPPORTED for any other. What is wrong with it was told to
+// `apfs_options.finding` when the volume was opened.
+//
+// # Safety
+// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_get_journal(const struct apfs_volume *volume,
+                                         struct apfs_journal *out,
+                                         struct apfs_error **err);
+
 // Why something is locked, if the error is APFS_STATUS_LOCKED; the error's message says it in a sentence.
 // APFS_LOCK_REASON_NONE for any other error and for NULL.
 //
@@ -836,7 +1052,7 @@ const char *apfs_lock_reason_text(uint32_t reason);
 // Default options: checksums required, newest checkpoint, default cache.
 struct apfs_options apfs_options_default(void);
 
-// How a volume is encrypted. No password or key is needed for that.
+// How a volume is encrypted. No password or key is needed for that. HFS+ volumes are not.
 //
 // # Safety
 // `volume` is a handle; `out` is writable; `err` is NULL or writable.
@@ -865,8 +1081,22 @@ enum apfs_status apfs_volume_unlock(const struct apfs_volume *volume,
                                     const struct apfs_secret *secret,
                                     struct apfs_error **err);
 
+// Gives every link of every file and directory of a volume to `entry`, with its path, in the order of the records:
+// several times faster than going through the directories. What can't be read is an entry of its own, and the scan
+// goes on. `flags`: APFS_SCAN_PRIVATE or 0.
+//
+// Fails with APFS_STATUS_CANCELLED if `entry` returned anything but 0.
+//
+// # Safety
+// `view` is a handle; `entry` does what it promises with `context`; `err` is NULL or writable.
+enum apfs_status apfs_view_scan(const struct apfs_view *view,
+                                uint32_t flags,
+                                apfs_scan_fn entry,
+                                void *context,
+                                struct apfs_error **err);
+
 // Lists snapshots, oldest first, from number `first` on: up to `cap` into `out`, how many into `n`. None written
-// means the end.
+// means the end. HFS+ volumes have none.
 //
 // # Safety
 // `volume` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
@@ -886,7 +1116,7 @@ const char *apfs_version(void);
 // Version of the library as a number. Compare with APFS_VERSION_NUMBER of the header.
 uint32_t apfs_version_number(void);
 
-// Opens the live state of a volume.
+// Opens the live state of a volume; HFS+ has no other.
 //
 // # Safety
 // `volume` is a handle; `out` is writable; `err` is NULL or writable.
@@ -919,7 +1149,7 @@ enum apfs_status apfs_view_open_xid(const struct apfs_volume *volume,
 // `view` is NULL or a handle.
 uint64_t apfs_view_root(const struct apfs_view *view);
 
-// Transaction of the state; 0 for NULL.
+// Transaction of the state; 0 for NULL, and on HFS+, which has none.
 //
 // # Safety
 // `view` is NULL or a handle.
@@ -993,6 +1223,15 @@ enum apfs_status apfs_volume_open(const struct apfs_container *container,
                                   size_t slot,
                                   const struct apfs_volume **out,
                                   struct apfs_error **err);
+
+// Opens a volume of any kind by its place in the list of `apfs_disk_volumes`, counted from 0.
+//
+// # Safety
+// `disk` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_open_nth(const struct apfs_disk *disk,
+                                      size_t nth,
+                                      const struct apfs_volume **out,
+                                      struct apfs_error **err);
 
 // What a volume says about itself.
 //

@@ -1,10 +1,10 @@
 //! Disks: opening them and listing their partitions.
 
 use core::ffi::c_char;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use apfs_core::image::probe::Content;
-use apfs_core::{Disk, Layer, OpenOptions, Partition, ReadAt, Result};
+use apfs_core::{AnyVolume, Disk, Error, Layer, OpenOptions, Partition, ReadAt, Result};
 
 use crate::error::apfs_error;
 use crate::guard;
@@ -12,15 +12,64 @@ use crate::options::{apfs_options, open_as, parse};
 use crate::ptr::{Shared, apfs_bytes, share};
 use crate::source::{CallbackDevice, apfs_source};
 use crate::status::apfs_status;
+use crate::volume_info::{Listed, apfs_volume_info};
 
 /// A disk or disk image.
 #[derive(Debug)]
 pub struct apfs_disk {
     pub(crate) disk: Disk,
     pub(crate) options: OpenOptions,
+    volumes: OnceLock<Vec<Listed>>,
 }
 
 impl Shared for apfs_disk {}
+
+impl apfs_disk {
+    fn new(disk: Disk, options: OpenOptions) -> apfs_disk {
+        apfs_disk { disk, options, volumes: OnceLock::new() }
+    }
+
+    /// The volumes of all partitions, listed once; at least one.
+    fn volumes(&self) -> Result<&[Listed]> {
+        let volumes = self.volumes.get_or_init(|| {
+            let partitions = self.disk.partitions().iter();
+            partitions.flat_map(|partition| self.volumes_in(partition)).collect()
+        });
+        if volumes.is_empty() { Err(self.disk.no_volume()) } else { Ok(volumes) }
+    }
+
+    fn volumes_in(&self, partition: &Partition) -> Vec<Listed> {
+        let index = partition.index;
+        if self.disk.apfs_partitions().contains(&index) {
+            return match self.disk.container(index, self.options.clone()) {
+                Ok(container) => {
+                    let volumes = container.volumes().into_iter();
+                    volumes.map(|(slot, volume)| Listed::of_apfs(index, slot, volume)).collect()
+                }
+                Err(error) => vec![Listed::of_apfs(index, 0, Err(error))],
+            };
+        }
+        match self.disk.volumes_in(index, &self.options) {
+            Some(Ok(volumes)) => volumes.into_iter().map(|volume| Listed::new(index, 0, volume)).collect(),
+            Some(Err(error)) => vec![Listed::new(index, 0, Err(error))],
+            None => Vec::new(),
+        }
+    }
+
+    /// A volume of the list, with the number of its partition. One that could not be opened is tried again.
+    pub(crate) fn volume(&self, nth: usize) -> Result<(usize, AnyVolume)> {
+        let volumes = self.volumes()?;
+        let missing = || Error::not_found(format!("volume {nth}, there are {}", volumes.len()));
+        let listed = volumes.get(nth).ok_or_else(missing)?;
+        if let Ok(volume) = &listed.volume {
+            return Ok((listed.partition, volume.clone()));
+        }
+        let before = volumes.iter().take(nth).filter(|other| other.partition == listed.partition).count();
+        let partition = self.disk.partitions().get(listed.partition).ok_or_else(missing)?;
+        let again = self.volumes_in(partition).into_iter().nth(before).ok_or_else(missing)?;
+        Ok((again.partition, again.volume?))
+    }
+}
 
 /// What is in a partition.
 #[repr(C)]
@@ -107,7 +156,7 @@ impl From<&Layer> for apfs_layer {
 
 fn open(device: Arc<dyn ReadAt>, options: Option<&apfs_options>) -> Result<apfs_disk> {
     let (format, options) = (open_as(options)?, parse(options)?.unwrap_or_default());
-    Ok(apfs_disk { disk: Disk::open_as(device, format, &options)?, options })
+    Ok(apfs_disk::new(Disk::open_as(device, format, &options)?, options))
 }
 
 /// Opens what is at a path, ended by a NUL: an image file or device node, a sparse bundle, or all files of an image in
@@ -126,7 +175,7 @@ pub unsafe extern "C" fn apfs_disk_open(
         let (path, out) = (text!(path), out!(out));
         let (path, given) = (os_path(path.to_bytes())?, optional!(options));
         let (format, options) = (open_as(given)?, parse(given)?.unwrap_or_default());
-        out.put(share(apfs_disk { disk: Disk::open_path_as(path, format, &options)?, options }));
+        out.put(share(apfs_disk::new(Disk::open_path_as(path, format, &options)?, options)));
         Ok(())
     })
 }
@@ -235,6 +284,29 @@ pub unsafe extern "C" fn apfs_disk_layers(
 pub unsafe extern "C" fn apfs_disk_scheme(disk: *const apfs_disk) -> apfs_bytes {
     let none: &[u8] = &[];
     guard::or(none.into(), || optional!(disk).map_or("", |disk| disk.disk.scheme().word()).as_bytes().into())
+}
+
+/// Lists the volumes of a disk, of all partitions and every kind, from number `first` on: up to `cap` into `out`, how
+/// many into `n`. None written means the end. One that can't be opened is in the list, with its status; a container
+/// that can't be opened stands there as one volume. A disk without any volume that is read is an error that says what
+/// it holds instead. The options are those of the disk.
+///
+/// # Safety
+/// `disk` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_disk_volumes(
+    disk: *const apfs_disk,
+    first: usize,
+    out: *mut apfs_volume_info,
+    cap: usize,
+    n: *mut usize,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (disk, out, n) = (given!(disk), slots!(out, cap), out!(n));
+        n.put(out.fill(disk.volumes()?.iter().skip(first).map(apfs_volume_info::from)));
+        Ok(())
+    })
 }
 
 /// Number of the first partition that holds an APFS container.

@@ -18,6 +18,10 @@ pub const APFS_PLACE_BLOCK: u32 = 2;
 pub const APFS_PLACE_OID: u32 = 4;
 /// `apfs_place.xid` is known.
 pub const APFS_PLACE_XID: u32 = 8;
+/// `apfs_place.node` is known.
+pub const APFS_PLACE_NODE: u32 = 0x10;
+/// `apfs_place.cnid` is known.
+pub const APFS_PLACE_CNID: u32 = 0x20;
 
 /// What went wrong in a call. Free it with `apfs_error_free`.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ struct Damage {
     block: u64,
     oid: u64,
     xid: u64,
+    node: u32,
+    cnid: u32,
 }
 
 /// Where an image is damaged, by Apple's names. The text belongs to the error object.
@@ -64,6 +70,10 @@ pub struct apfs_place {
     pub oid: u64,
     /// Transaction id.
     pub xid: u64,
+    /// HFS+: number of a node in its tree.
+    pub node: u32,
+    /// HFS+: number of a file or folder.
+    pub cnid: u32,
 }
 
 impl Owned for apfs_error {}
@@ -105,23 +115,27 @@ impl From<&Corrupt> for apfs_error {
 impl From<&Corrupt> for Damage {
     fn from(corrupt: &Corrupt) -> Damage {
         let place = &corrupt.place;
-        let (block, oid, xid) = (place.block.map(|n| n.0), place.oid.map(|n| n.0), place.xid.map(|n| n.0));
-        let mut known = 0;
-        let mut number = |value: Option<u64>, bit| {
-            known |= if value.is_some() { bit } else { 0 };
-            value.unwrap_or(0)
-        };
+        let known = [
+            (place.offset.is_some(), APFS_PLACE_OFFSET),
+            (place.block.is_some(), APFS_PLACE_BLOCK),
+            (place.oid.is_some(), APFS_PLACE_OID),
+            (place.xid.is_some(), APFS_PLACE_XID),
+            (place.node.is_some(), APFS_PLACE_NODE),
+            (place.cnid.is_some(), APFS_PLACE_CNID),
+        ];
         Damage {
             code: corrupt.damage.code(),
             structure: text(place.structure),
             field: text(place.field),
             expected: text(&corrupt.expected),
             found: text(&corrupt.found),
-            offset: number(place.offset, APFS_PLACE_OFFSET),
-            block: number(block, APFS_PLACE_BLOCK),
-            oid: number(oid, APFS_PLACE_OID),
-            xid: number(xid, APFS_PLACE_XID),
-            known,
+            known: known.iter().filter(|(known, _)| *known).fold(0, |bits, (_, bit)| bits | bit),
+            offset: place.offset.unwrap_or(0),
+            block: place.block.map_or(0, |block| block.0),
+            oid: place.oid.map_or(0, |oid| oid.0),
+            xid: place.xid.map_or(0, |xid| xid.0),
+            node: place.node.unwrap_or(0),
+            cnid: place.cnid.unwrap_or(0),
         }
     }
 }
@@ -178,6 +192,8 @@ pub unsafe extern "C" fn apfs_error_place(error: *const apfs_error, out: *mut ap
             block: damage.block,
             oid: damage.oid,
             xid: damage.xid,
+            node: damage.node,
+            cnid: damage.cnid,
         });
         Ok(())
     };

@@ -29,6 +29,8 @@ pub enum apfs_lock_reason {
     NoKey = 7,
     /// Its encryption is being changed; the message says how far it is, if that is known.
     Converting = 8,
+    /// Its key records are in a file on another partition (CoreStorage startup disks).
+    NeedsKeyFile = 9,
     /// A reason that this version of the header has no number for.
     Other = 99,
 }
@@ -44,13 +46,14 @@ impl From<LockReason> for apfs_lock_reason {
             LockReason::ICloudKey => apfs_lock_reason::IcloudKey,
             LockReason::NoKey => apfs_lock_reason::NoKey,
             LockReason::Converting(_) => apfs_lock_reason::Converting,
+            LockReason::NeedsKeyFile => apfs_lock_reason::NeedsKeyFile,
             _ => apfs_lock_reason::Other,
         }
     }
 }
 
 /// Every reason with its word.
-const WORDS: [(u32, &CStr); 10] = [
+const WORDS: [(u32, &CStr); 11] = [
     (0, c"none"),
     (1, c"needs-secret"),
     (2, c"wrong-secret"),
@@ -60,6 +63,7 @@ const WORDS: [(u32, &CStr); 10] = [
     (6, c"icloud-key"),
     (7, c"no-key"),
     (8, c"converting"),
+    (9, c"needs-key-file"),
     (99, c"other"),
 ];
 
@@ -92,7 +96,7 @@ mod tests {
     fn covers_all_reasons() {
         let numbers: Vec<u32> =
             LockReason::ALL.iter().map(|why| apfs_lock_reason::from(*why) as u32).collect();
-        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
         for (number, why) in numbers.into_iter().zip(LockReason::ALL) {
             let found: Vec<_> = WORDS.iter().filter(|(known, _)| *known == number).collect();
             assert_eq!(found.len(), 1, "{why:?}");

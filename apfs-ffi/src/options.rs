@@ -19,6 +19,8 @@ pub const APFS_CHECKSUMS_IGNORE: u32 = 2;
 
 /// Options flag: go on in spite of features that this version does not know. Answers may be wrong.
 pub const APFS_OPTIONS_FORCE: u32 = 1;
+/// Options flag: show HFS+ volumes as they are stored, without what their journals would change.
+pub const APFS_OPTIONS_NO_JOURNAL: u32 = 2;
 
 /// Receives findings that do not stop the work; from any thread, also from several at once. The finding is freed by
 /// the library after the call.
@@ -29,13 +31,13 @@ pub type apfs_finding_fn = Option<unsafe extern "C" fn(context: *mut c_void, fin
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct apfs_options {
-    /// What to do when a checksum does not match: APFS_CHECKSUMS_*.
+    /// APFS: what to do when a checksum does not match: APFS_CHECKSUMS_*.
     pub checksums: u32,
     /// APFS_OPTIONS_*, or 0.
     pub flags: u32,
-    /// Bytes that cached blocks of one container may take; 0 for the default.
+    /// Bytes that cached blocks of one container or HFS+ volume may take; 0 for the default.
     pub cache_bytes: usize,
-    /// Open the checkpoint of this transaction; 0 for the newest.
+    /// APFS: open the checkpoint of this transaction; 0 for the newest.
     pub checkpoint_xid: u64,
     /// Called for findings that do not stop the work, may be NULL.
     pub finding: apfs_finding_fn,
@@ -93,10 +95,11 @@ pub(crate) fn parse(options: Option<&apfs_options>) -> Result<Option<OpenOptions
         },
         checkpoint: Some(options.checkpoint_xid).filter(|xid| *xid != 0).map(Xid),
         force: options.flags & APFS_OPTIONS_FORCE != 0,
+        no_journal: options.flags & APFS_OPTIONS_NO_JOURNAL != 0,
         secrets: secrets(options)?,
         ..OpenOptions::default()
     };
-    if options.flags & !APFS_OPTIONS_FORCE != 0 {
+    if options.flags & !(APFS_OPTIONS_FORCE | APFS_OPTIONS_NO_JOURNAL) != 0 {
         return Err(Error::Misuse("options: unknown flag"));
     }
     if options.cache_bytes != 0 {

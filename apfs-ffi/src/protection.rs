@@ -1,6 +1,7 @@
 //! How a volume is encrypted, what would open it, and opening it.
 
-use apfs_core::apfs::{Encryption, UnlockKind, UnlockRecord};
+use apfs_core::apfs::{Encryption, Protection, UnlockKind, UnlockRecord};
+use apfs_core::{AnyVolume, Error};
 
 use crate::error::apfs_error;
 use crate::ptr::apfs_bytes;
@@ -136,7 +137,34 @@ impl From<&UnlockRecord> for apfs_unlock_record {
     }
 }
 
-/// How a volume is encrypted. No password or key is needed for that.
+/// What is not encrypted.
+const UNPROTECTED: apfs_protection = apfs_protection {
+    encryption: apfs_encryption::None,
+    flags: 0,
+    hint: apfs_bytes::EMPTY,
+    records: 0,
+    rolling_percent: -1,
+    rolling_flags: 0,
+};
+
+impl From<&Protection> for apfs_protection {
+    fn from(protection: &Protection) -> apfs_protection {
+        let hint = protection.hint.as_ref().map_or(apfs_bytes::EMPTY, |hint| hint.as_bytes().into());
+        let percent = protection.rolling.and_then(|rolling| rolling.percent);
+        apfs_protection {
+            encryption: protection.encryption.into(),
+            flags: flag(protection.hardware_bound, APFS_PROTECTION_HARDWARE_BOUND)
+                | flag(protection.from_core_storage, APFS_PROTECTION_FROM_CORE_STORAGE)
+                | flag(protection.rolling.is_some(), APFS_PROTECTION_ROLLING),
+            hint,
+            records: protection.records.len(),
+            rolling_percent: percent.map_or(-1, i32::from),
+            rolling_flags: protection.rolling.map_or(0, |rolling| rolling.flags),
+        }
+    }
+}
+
+/// How a volume is encrypted. No password or key is needed for that. HFS+ volumes are not.
 ///
 /// # Safety
 /// `volume` is a handle; `out` is writable; `err` is NULL or writable.
@@ -148,19 +176,7 @@ pub unsafe extern "C" fn apfs_volume_get_protection(
 ) -> apfs_status {
     call!(err, {
         let (volume, out) = (given!(volume), out!(out));
-        let protection = volume.protection()?;
-        let hint = protection.hint.as_ref().map_or(&[][..], |hint| hint.as_bytes());
-        let percent = protection.rolling.and_then(|rolling| rolling.percent);
-        out.put(apfs_protection {
-            encryption: protection.encryption.into(),
-            flags: flag(protection.hardware_bound, APFS_PROTECTION_HARDWARE_BOUND)
-                | flag(protection.from_core_storage, APFS_PROTECTION_FROM_CORE_STORAGE)
-                | flag(protection.rolling.is_some(), APFS_PROTECTION_ROLLING),
-            hint: hint.into(),
-            records: protection.records.len(),
-            rolling_percent: percent.map_or(-1, i32::from),
-            rolling_flags: protection.rolling.map_or(0, |rolling| rolling.flags),
-        });
+        out.put(volume.protection()?.map_or(UNPROTECTED, apfs_protection::from));
         Ok(())
     })
 }
@@ -181,8 +197,8 @@ pub unsafe extern "C" fn apfs_volume_unlock_records(
 ) -> apfs_status {
     call!(err, {
         let (volume, out, n) = (given!(volume), slots!(out, cap), out!(n));
-        let records = volume.protection()?.records.iter().skip(first);
-        n.put(out.fill(records.map(apfs_unlock_record::from)));
+        let records = volume.protection()?.map_or(&[][..], |protection| &protection.records).iter();
+        n.put(out.fill(records.skip(first).map(apfs_unlock_record::from)));
         Ok(())
     })
 }
@@ -200,8 +216,11 @@ pub unsafe extern "C" fn apfs_volume_unlock(
 ) -> apfs_status {
     call!(err, {
         let (volume, given) = (given!(volume), given!(secret));
-        volume.volume.unlock(&crate::secret::secret(given)?)?;
-        Ok(())
+        let secret = crate::secret::secret(given)?;
+        match &volume.volume {
+            AnyVolume::Apfs(volume) => volume.unlock(&secret).map(|_| ()),
+            _ => Err(Error::Misuse("a volume that is not encrypted needs no unlocking")),
+        }
     })
 }
 

@@ -14,6 +14,7 @@ use apfs_core::Result;
 
 use crate::error::apfs_error;
 use crate::options::apfs_finding_fn;
+use crate::scan::{apfs_scan_entry, apfs_scan_fn};
 use crate::source::{apfs_read_fn, apfs_release_fn};
 use crate::status::apfs_status;
 
@@ -25,6 +26,11 @@ pub struct apfs_bytes {
     pub data: *const u8,
     /// Number of bytes.
     pub len: usize,
+}
+
+impl apfs_bytes {
+    /// No bytes.
+    pub(crate) const EMPTY: apfs_bytes = apfs_bytes { data: NonNull::<u8>::dangling().as_ptr(), len: 0 };
 }
 
 impl From<&[u8]> for apfs_bytes {
@@ -320,6 +326,28 @@ impl fmt::Debug for Lent {
     }
 }
 
+/// The caller's function for the entries of a scan with its context.
+pub(crate) struct ScanHook {
+    call: unsafe extern "C" fn(*mut c_void, *const apfs_scan_entry) -> i32,
+    context: *mut c_void,
+}
+
+impl ScanHook {
+    /// The function and its context, `None` without a function.
+    ///
+    /// # Safety
+    /// The function does what the header says, with this context, until the call ends.
+    pub(crate) unsafe fn new(call: apfs_scan_fn, context: *mut c_void) -> Option<ScanHook> {
+        Some(ScanHook { call: call?, context })
+    }
+
+    /// Hands over an entry for the length of the call; false if the caller wants no more.
+    pub(crate) fn call(&self, entry: &apfs_scan_entry) -> bool {
+        // SAFETY: `new` was promised a function for this context; the entry outlives the call.
+        unsafe { (self.call)(self.context, entry) == 0 }
+    }
+}
+
 /// `Misuse` that names a parameter.
 macro_rules! null {
     ($name:ident) => {
@@ -464,5 +492,13 @@ macro_rules! hook {
     ($options:ident) => {
         // SAFETY: the header asks that the function fits the context and may be called from any thread.
         unsafe { $crate::ptr::FindingHook::new($options.finding, $options.finding_context) }
+    };
+}
+
+/// The function for the entries of a scan.
+macro_rules! scan_hook {
+    ($name:ident, $context:ident) => {
+        // SAFETY: `apfs_view_scan` asks that the function fits the context.
+        unsafe { $crate::ptr::ScanHook::new($name, $context) }.ok_or(null!($name))?
     };
 }

@@ -46,7 +46,7 @@ impl From<&Snapshot> for apfs_snapshot {
 }
 
 /// Lists snapshots, oldest first, from number `first` on: up to `cap` into `out`, how many into `n`. None written
-/// means the end.
+/// means the end. HFS+ volumes have none.
 ///
 /// # Safety
 /// `volume` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.

@@ -1,7 +1,7 @@
 //! Views: a volume live or at a snapshot, its files by number and by path.
 
-use apfs_core::apfs::View;
-use apfs_core::{Error, FileId, Fs, FsExt, Kind, Result, Stat, Timestamp};
+use apfs_core::apfs::Snapshot;
+use apfs_core::{AnyFs, AnyVolume, Error, FileId, Fs, FsExt, Kind, Result, Stat, Timestamp};
 
 use crate::error::apfs_error;
 use crate::guard;
@@ -30,11 +30,13 @@ pub const APFS_STAT_RDEV: u32 = 0x40;
 pub const APFS_STAT_DOCUMENT_ID: u32 = 0x80;
 /// The file is compressed, `apfs_stat.compression` says how.
 pub const APFS_STAT_COMPRESSION: u32 = 0x100;
+/// `apfs_stat.resource_size` is known.
+pub const APFS_STAT_RESOURCE_SIZE: u32 = 0x200;
 
 /// A volume's files at one moment: live, or at a snapshot.
 #[derive(Debug)]
 pub struct apfs_view {
-    pub(crate) view: View,
+    pub(crate) view: AnyFs,
 }
 
 impl Shared for apfs_view {}
@@ -97,7 +99,7 @@ pub struct apfs_stat {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Number of hard links; 1 for directories.
+    /// Number of hard links; 1 for directories without links of their own.
     pub nlink: u32,
     /// Directories: number of entries as recorded. Do not size anything by it: some volumes lie.
     pub nchildren: u32,
@@ -131,10 +133,43 @@ pub struct apfs_stat {
     pub protection_class: u32,
     /// Counter of data changes.
     pub write_generation: u32,
+    /// Bytes of the resource fork, where that is no attribute: HFS+.
+    pub resource_size: u64,
 }
 
-impl From<Stat> for apfs_stat {
-    fn from(stat: Stat) -> apfs_stat {
+impl apfs_stat {
+    /// Metadata of which nothing is known.
+    pub(crate) const UNKNOWN: apfs_stat = apfs_stat {
+        id: 0,
+        parent: 0,
+        kind: apfs_kind::Unknown,
+        known: 0,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        nlink: 0,
+        nchildren: 0,
+        size: 0,
+        allocated: 0,
+        sparse_bytes: 0,
+        modified_ns: 0,
+        changed_ns: 0,
+        created_ns: 0,
+        accessed_ns: 0,
+        bsd_flags: 0,
+        rdev: 0,
+        internal_flags: 0,
+        private_id: 0,
+        document_id: 0,
+        compression: 0,
+        protection_class: 0,
+        write_generation: 0,
+        resource_size: 0,
+    };
+}
+
+impl From<&Stat> for apfs_stat {
+    fn from(stat: &Stat) -> apfs_stat {
         let known = [
             (stat.nchildren.is_some(), APFS_STAT_NCHILDREN),
             (stat.sparse_bytes.is_some(), APFS_STAT_SPARSE_BYTES),
@@ -145,6 +180,7 @@ impl From<Stat> for apfs_stat {
             (stat.rdev.is_some(), APFS_STAT_RDEV),
             (stat.document_id.is_some(), APFS_STAT_DOCUMENT_ID),
             (stat.compression.is_some(), APFS_STAT_COMPRESSION),
+            (stat.resource_size.is_some(), APFS_STAT_RESOURCE_SIZE),
         ];
         let ns = |time: Option<Timestamp>| time.unwrap_or_default().0;
         apfs_stat {
@@ -172,11 +208,12 @@ impl From<Stat> for apfs_stat {
             compression: stat.compression.map_or(0, |compression| compression.kind),
             protection_class: stat.protection_class,
             write_generation: stat.write_generation,
+            resource_size: stat.resource_size.unwrap_or(0),
         }
     }
 }
 
-fn find(view: &View, path: &[u8], flags: u32) -> Result<FileId> {
+fn find(view: &AnyFs, path: &[u8], flags: u32) -> Result<FileId> {
     match flags {
         0 => view.find(path),
         APFS_NO_FOLLOW => view.find_no_follow(path),
@@ -184,7 +221,20 @@ fn find(view: &View, path: &[u8], flags: u32) -> Result<FileId> {
     }
 }
 
-/// Opens the live state of a volume.
+/// The state of a volume that the first snapshot keeps for which `wanted` holds.
+fn at_snapshot(
+    volume: &apfs_volume,
+    wanted: impl Fn(&Snapshot) -> bool,
+    missing: impl Fn() -> Error,
+) -> Result<AnyFs> {
+    let snapshot = volume.snapshots()?.iter().find(|snapshot| wanted(snapshot));
+    match (&volume.volume, snapshot) {
+        (AnyVolume::Apfs(volume), Some(snapshot)) => volume.view_at(snapshot).map(AnyFs::Apfs),
+        _ => Err(missing()),
+    }
+}
+
+/// Opens the live state of a volume; HFS+ has no other.
 ///
 /// # Safety
 /// `volume` is a handle; `out` is writable; `err` is NULL or writable.
@@ -215,9 +265,9 @@ pub unsafe extern "C" fn apfs_view_open_snapshot(
 ) -> apfs_status {
     call!(err, {
         let (volume, name, out) = (given!(volume), bytes!(name, name_len), out!(out));
-        let snapshot = volume.snapshots()?.iter().find(|snapshot| snapshot.name.as_bytes() == name);
         let missing = || Error::not_found(format!("snapshot {}", apfs_core::Name::from(name)));
-        out.put(share(apfs_view { view: volume.volume.view_at(snapshot.ok_or_else(missing)?)? }));
+        let view = at_snapshot(volume, |snapshot| snapshot.name.as_bytes() == name, missing)?;
+        out.put(share(apfs_view { view }));
         Ok(())
     })
 }
@@ -235,9 +285,9 @@ pub unsafe extern "C" fn apfs_view_open_xid(
 ) -> apfs_status {
     call!(err, {
         let (volume, out) = (given!(volume), out!(out));
-        let snapshot = volume.snapshots()?.iter().find(|snapshot| snapshot.xid.0 == xid);
         let missing = || Error::not_found(format!("snapshot of transaction {xid}"));
-        out.put(share(apfs_view { view: volume.volume.view_at(snapshot.ok_or_else(missing)?)? }));
+        let view = at_snapshot(volume, |snapshot| snapshot.xid.0 == xid, missing)?;
+        out.put(share(apfs_view { view }));
         Ok(())
     })
 }
@@ -251,13 +301,13 @@ pub unsafe extern "C" fn apfs_view_root(view: *const apfs_view) -> u64 {
     guard::or(0, || optional!(view).map_or(0, |view| view.view.root().0))
 }
 
-/// Transaction of the state; 0 for NULL.
+/// Transaction of the state; 0 for NULL, and on HFS+, which has none.
 ///
 /// # Safety
 /// `view` is NULL or a handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apfs_view_xid(view: *const apfs_view) -> u64 {
-    guard::or(0, || optional!(view).map_or(0, |view| view.view.xid().0))
+    guard::or(0, || optional!(view).and_then(|view| view.view.as_apfs()).map_or(0, |view| view.xid().0))
 }
 
 /// Metadata of a file by its number.
@@ -273,7 +323,7 @@ pub unsafe extern "C" fn apfs_view_stat(
 ) -> apfs_status {
     call!(err, {
         let (view, out) = (given!(view), out!(out));
-        out.put(view.view.stat(FileId(id))?.into());
+        out.put((&view.view.stat(FileId(id))?).into());
         Ok(())
     })
 }
@@ -294,7 +344,7 @@ pub unsafe extern "C" fn apfs_view_stat_path(
     call!(err, {
         let (view, path, out) = (given!(view), bytes!(path, path_len), out!(out));
         let id = find(&view.view, path, flags)?;
-        out.put(view.view.stat(id)?.into());
+        out.put((&view.view.stat(id)?).into());
         Ok(())
     })
 }

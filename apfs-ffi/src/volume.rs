@@ -2,18 +2,21 @@
 
 use std::sync::OnceLock;
 
-use apfs_core::apfs::{Protection, Snapshot, Volume};
-use apfs_core::{Name, Result};
+use apfs_core::apfs::{Protection, Snapshot};
+use apfs_core::{AnyVolume, Error, Name, Result, hfsplus};
 
-use crate::container::{apfs_container, apfs_volume_info, volume_info};
+use crate::container::apfs_container;
+use crate::disk::apfs_disk;
 use crate::error::apfs_error;
 use crate::ptr::{Shared, share};
 use crate::status::apfs_status;
+use crate::volume_info::{apfs_volume_info, info};
 
-/// A volume. It can always be asked for its name and snapshots; to read files open a view.
+/// A volume of any kind. It can always be asked for its name and snapshots; to read files open a view.
 #[derive(Debug)]
 pub struct apfs_volume {
-    pub(crate) volume: Volume,
+    pub(crate) volume: AnyVolume,
+    partition: usize,
     name: Name,
     snapshots: OnceLock<Vec<Snapshot>>,
     /// The same before it was unlocked: without what is encrypted.
@@ -24,23 +27,44 @@ pub struct apfs_volume {
 impl Shared for apfs_volume {}
 
 impl apfs_volume {
-    /// Its snapshots, oldest first, read once, and once more when it is unlocked.
+    fn new(partition: usize, volume: AnyVolume) -> apfs_volume {
+        apfs_volume {
+            name: volume.name(),
+            volume,
+            partition,
+            snapshots: OnceLock::new(),
+            snapshots_locked: OnceLock::new(),
+            protection: OnceLock::new(),
+        }
+    }
+
+    /// Its snapshots, oldest first, read once, and once more when it is unlocked. None on HFS+.
     pub(crate) fn snapshots(&self) -> Result<&[Snapshot]> {
-        let kept = if self.volume.is_locked() { &self.snapshots_locked } else { &self.snapshots };
+        let AnyVolume::Apfs(volume) = &self.volume else { return Ok(&[]) };
+        let kept = if volume.is_locked() { &self.snapshots_locked } else { &self.snapshots };
         if let Some(snapshots) = kept.get() {
             return Ok(snapshots);
         }
-        let snapshots = self.volume.snapshots()?;
+        let snapshots = volume.snapshots()?;
         Ok(kept.get_or_init(|| snapshots))
     }
 
-    /// How it is encrypted, read once.
-    pub(crate) fn protection(&self) -> Result<&Protection> {
+    /// How it is encrypted, read once; `None` on HFS+, which never is.
+    pub(crate) fn protection(&self) -> Result<Option<&Protection>> {
+        let AnyVolume::Apfs(volume) = &self.volume else { return Ok(None) };
         if let Some(protection) = self.protection.get() {
-            return Ok(protection);
+            return Ok(Some(protection));
         }
-        let protection = self.volume.protection()?;
-        Ok(self.protection.get_or_init(|| protection))
+        let protection = volume.protection()?;
+        Ok(Some(self.protection.get_or_init(|| protection)))
+    }
+
+    /// The HFS+ volume that it is.
+    pub(crate) fn hfs(&self) -> Result<&hfsplus::Volume> {
+        match &self.volume {
+            AnyVolume::Hfs(volume) => Ok(volume),
+            _ => Err(Error::unsupported("HFS+ facts of a volume that is not HFS+", "see apfs_volume_info.kind")),
+        }
     }
 }
 
@@ -57,10 +81,27 @@ pub unsafe extern "C" fn apfs_volume_open(
 ) -> apfs_status {
     call!(err, {
         let (container, out) = (given!(container), out!(out));
-        let volume = container.container.volume(slot)?;
-        let name = volume.name();
-        let (snapshots, snapshots_locked, protection) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        out.put(share(apfs_volume { volume, name, snapshots, snapshots_locked, protection }));
+        let volume = AnyVolume::Apfs(container.container.volume(slot)?);
+        out.put(share(apfs_volume::new(container.partition, volume)));
+        Ok(())
+    })
+}
+
+/// Opens a volume of any kind by its place in the list of `apfs_disk_volumes`, counted from 0.
+///
+/// # Safety
+/// `disk` is a handle; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_volume_open_nth(
+    disk: *const apfs_disk,
+    nth: usize,
+    out: *mut *const apfs_volume,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (disk, out) = (given!(disk), out!(out));
+        let (partition, volume) = disk.volume(nth)?;
+        out.put(share(apfs_volume::new(partition, volume)));
         Ok(())
     })
 }
@@ -77,7 +118,7 @@ pub unsafe extern "C" fn apfs_volume_get_info(
 ) -> apfs_status {
     call!(err, {
         let (volume, out) = (given!(volume), out!(out));
-        out.put(volume_info(&volume.volume, &volume.name));
+        out.put(info(volume.partition, &volume.volume, &volume.name));
         Ok(())
     })
 }

@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 use apfs_core::ReadAt;
 use apfs_tests::build::encrypted_image::EncryptedImage;
 use apfs_tests::build::{Image, ImageBuilder, VolumeBuilder};
-use apfs_tests::{corpus, sample};
+use apfs_tests::{corpus, hfs_images, sample};
 
 /// What a program that links the static library needs besides, as the README says.
 const SYSTEM_LIBRARIES: [&str; 6] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"];
@@ -148,6 +148,21 @@ fn has(tool: &str, mut probe: Command) -> bool {
     there
 }
 
+/// Flags for the address sanitizer and its sister.
+const SANITIZERS: [&str; 2] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
+
+/// Tells, once, whether a program with the address sanitizer can be made and run.
+fn has_address_sanitizer() -> bool {
+    static THERE: OnceLock<bool> = OnceLock::new();
+    *THERE.get_or_init(|| {
+        let (source, probe) = (temp("probe.c"), temp("probe"));
+        std::fs::write(&source, "int main(void) { return 0; }\n").unwrap();
+        let mut cc = Command::new("cc");
+        cc.arg("-fsanitize=address,undefined").arg(&source).arg("-o").arg(&probe);
+        has("address sanitizer", cc) && has("address sanitizer that runs", Command::new(&probe))
+    })
+}
+
 fn valgrind() -> Option<Command> {
     let mut version = Command::new("valgrind");
     version.arg("--version");
@@ -173,13 +188,9 @@ fn api_under_valgrind() {
 /// The whole interface from C with the address sanitizer, which knows the bounds of C's own arrays.
 #[test]
 fn api_with_address_sanitizer() {
-    let (source, probe) = (temp("probe.c"), temp("probe"));
-    std::fs::write(&source, "int main(void) { return 0; }\n").unwrap();
-    let mut cc = Command::new("cc");
-    cc.arg("-fsanitize=address,undefined").arg(&source).arg("-o").arg(&probe);
-    if has("address sanitizer", cc) && has("address sanitizer that runs", Command::new(&probe)) {
+    if has_address_sanitizer() {
         let program = temp("api-asan");
-        compile_static("api.c", &program, &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
+        compile_static("api.c", &program, &SANITIZERS);
         run(Command::new(&program).args(arguments("asan")));
     }
 }
@@ -202,7 +213,34 @@ fn encrypted_volume_and_image() {
     }
 }
 
-/// The same with images of the corpus.
+/// HFS+ from C, also under Valgrind and with the address sanitizer: beside APFS, its journal, and what is damaged.
+#[test]
+fn hfs_volumes() {
+    let images = [
+        ("mixed", hfs_images::mixed()),
+        ("dirty", hfs_images::dirty()),
+        ("wrapped", hfs_images::wrapped()),
+        ("damaged", hfs_images::damaged()),
+    ];
+    let arguments = images.map(|(name, bytes)| {
+        let path = temp(&format!("hfs-{name}.img"));
+        std::fs::write(&path, bytes).unwrap();
+        path
+    });
+    let program = temp("hfs");
+    compile_static("hfs.c", &program, &[]);
+    run(Command::new(&program).args(&arguments));
+    if let Some(mut valgrind) = valgrind() {
+        run(valgrind.arg(&program).args(&arguments));
+    }
+    if has_address_sanitizer() {
+        let program = temp("hfs-asan");
+        compile_static("hfs.c", &program, &SANITIZERS);
+        run(Command::new(&program).args(&arguments));
+    }
+}
+
+/// What is encrypted in images of the corpus.
 #[test]
 fn encrypted_images_of_the_corpus() {
     let Some(folder) = corpus::folder() else { return };

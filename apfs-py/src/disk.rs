@@ -1,11 +1,11 @@
-//! A disk: its partitions and containers.
+//! A disk: its partitions, containers and volumes.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use apfs_core::apfs::Container;
 use apfs_core::image::probe::Content;
 use apfs_core::{
-    Checksums, Corrupt, Disk, Error, Format, Limits, Observer, OpenOptions, ReadAt, Secret, Xid,
+    AnyVolume, Checksums, Corrupt, Disk, Error, Format, Limits, Observer, OpenOptions, ReadAt, Result, Secret, Xid,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -39,6 +39,8 @@ pub(crate) struct DiskHandle {
     layers: Vec<(&'static str, &'static str, u64)>,
     device: Arc<Closable>,
     containers: Vec<(usize, Container)>,
+    /// Volumes that are in no APFS container.
+    volumes: Vec<(usize, AnyVolume)>,
     failures: Vec<PyErr>,
     findings: Arc<Findings>,
 }
@@ -46,7 +48,7 @@ pub(crate) struct DiskHandle {
 #[pymethods]
 impl DiskHandle {
     #[new]
-    #[pyo3(signature = (source, open_as, passwords, keys, checksums, checkpoint, force, cache_bytes, partition))]
+    #[pyo3(signature = (source, open_as, passwords, keys, checksums, checkpoint, no_journal, force, cache_bytes, partition))]
     #[allow(clippy::too_many_arguments, reason = "called by the typed package alone, with all of them")]
     fn new(
         source: &Bound<'_, PyAny>,
@@ -55,6 +57,7 @@ impl DiskHandle {
         keys: Vec<KeyArg>,
         checksums: &str,
         checkpoint: Option<u64>,
+        no_journal: bool,
         force: bool,
         cache_bytes: Option<usize>,
         partition: Option<usize>,
@@ -80,9 +83,9 @@ impl DiskHandle {
             checksums,
             observer: Some(observer),
             checkpoint,
+            no_journal,
             force,
             secrets,
-            ..OpenOptions::default()
         };
         let source = Source::new(source)?;
         let disk = py.detach(|| source.open(format, &options)).or_raise(py, None)?;
@@ -90,19 +93,17 @@ impl DiskHandle {
         let layers = disk.layers().iter().map(describe).collect();
         let device = Arc::new(Closable::new(disk.device().clone()));
         let disk = disk.through(|_| device.clone());
-        let (mut containers, mut failures) = (Vec::new(), Vec::new());
-        for index in wanted(&disk, partition).or_raise(py, None)? {
-            match py.detach(|| disk.container(index, options.clone())) {
-                Ok(container) => containers.push((index, container)),
-                Err(error) => failures.push(exception(py, &error, None)),
-            }
-        }
+        let found = py.detach(|| Found::on(&disk, partition, &options)).or_raise(py, None)?;
+        let Found { containers, volumes, failures } = found;
+        let mut failures: Vec<PyErr> = failures.iter().map(|error| exception(py, error, None)).collect();
         match failures.pop() {
-            Some(failure) if containers.is_empty() && failures.is_empty() => return Err(failure),
+            Some(failure) if containers.is_empty() && volumes.is_empty() && failures.is_empty() => {
+                return Err(failure);
+            }
             Some(failure) => failures.push(failure),
             None => {}
         }
-        Ok(DiskHandle { disk, layers, device, containers, failures, findings })
+        Ok(DiskHandle { disk, layers, device, containers, volumes, failures, findings })
     }
 
     /// Word, name and length of every disk image around the disk.
@@ -157,7 +158,16 @@ impl DiskHandle {
             .collect()
     }
 
-    /// Exceptions of the containers that could not be opened.
+    /// Volumes that are in no container.
+    #[getter]
+    fn volumes(&self) -> Vec<VolumeHandle> {
+        let volumes = self.volumes.iter();
+        volumes
+            .map(|(partition, volume)| VolumeHandle { volume: volume.clone(), partition: *partition })
+            .collect()
+    }
+
+    /// Exceptions of the containers and volumes that could not be opened.
     #[getter]
     fn failures(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
         self.failures.iter().map(|error| error.value(py).clone().into_any().unbind()).collect()
@@ -181,16 +191,44 @@ impl DiskHandle {
     }
 }
 
-/// The partitions to look for containers in.
-fn wanted(disk: &Disk, partition: Option<usize>) -> Result<Vec<usize>, Error> {
-    if let Some(partition) = partition {
-        return Ok(vec![partition]);
+/// What is on a disk.
+#[derive(Default)]
+struct Found {
+    containers: Vec<(usize, Container)>,
+    volumes: Vec<(usize, AnyVolume)>,
+    failures: Vec<Error>,
+}
+
+impl Found {
+    /// Looks in one partition, or in all that hold something.
+    fn on(disk: &Disk, partition: Option<usize>, options: &OpenOptions) -> Result<Found> {
+        let mut found = Found::default();
+        let all = disk.partitions().iter().map(|partition| partition.index);
+        let looked: Vec<usize> = partition.map_or_else(|| all.collect(), |one| vec![one]);
+        for index in looked {
+            let is_apfs = disk.apfs_partitions().contains(&index);
+            let volumes = if is_apfs { None } else { disk.volumes_in(index, options) };
+            match volumes {
+                Some(Ok(volumes)) => {
+                    for volume in volumes {
+                        match volume {
+                            Ok(volume) => found.volumes.push((index, volume)),
+                            Err(error) => found.failures.push(error),
+                        }
+                    }
+                }
+                Some(Err(error)) => found.failures.push(error),
+                // Of a partition that was asked for it is said why there is nothing.
+                None if is_apfs || partition.is_some() => match disk.container(index, options.clone()) {
+                    Ok(container) => found.containers.push((index, container)),
+                    Err(error) => found.failures.push(error),
+                },
+                None => {}
+            }
+        }
+        let is_empty = found.containers.is_empty() && found.volumes.is_empty() && found.failures.is_empty();
+        if is_empty { Err(disk.no_volume()) } else { Ok(found) }
     }
-    let found = disk.apfs_partitions();
-    if !found.is_empty() {
-        return Ok(found);
-    }
-    Err(disk.no_volume())
 }
 
 /// Words for the formats of disk images.
@@ -269,7 +307,10 @@ impl ContainerHandle {
         let (mut volumes, mut failures) = (Vec::new(), Vec::new());
         for (_, volume) in py.detach(|| self.container.volumes()) {
             match volume {
-                Ok(volume) => volumes.push(VolumeHandle(volume)),
+                Ok(volume) => volumes.push(VolumeHandle {
+                    volume: AnyVolume::Apfs(volume),
+                    partition: self.partition,
+                }),
                 Err(error) => failures.push(exception(py, &error, None).into_value(py).into_any()),
             }
         }

@@ -5,13 +5,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use apfs_core::apfs::View;
-use apfs_core::{Error, FileId, FsExt, Scan, Stat as CoreStat, WalkError};
+use apfs_core::{AnyFs, Error, FileId, Fs, FsExt, Scan, Stat as CoreStat, WalkError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
-use crate::errors::{exception, missing_is_damage};
+use crate::errors::exception;
 use crate::stat::Stat;
 use crate::text;
 
@@ -66,27 +65,34 @@ pub(crate) struct Entries {
 type BatchLists<'py> = (Bound<'py, PyList>, Bound<'py, PyList>);
 
 impl Entries {
-    pub(crate) fn scan(view: Arc<View>, size: usize) -> PyResult<Entries> {
+    pub(crate) fn scan(view: Arc<AnyFs>, private: bool, size: usize) -> PyResult<Entries> {
         Entries::start(size, move |sender| {
-            view.scan(None, &mut |item| {
-                sender.push(item.map(|entry| (entry.path.to_vec(), entry.stat.clone())))
-            })
-            .map(|_| ())
+            let ledger = view.scan(None, &mut |item| match item {
+                Ok(entry) if entry.private && !private => Ok(()),
+                item => sender.push(item.map(|entry| (entry.path.to_vec(), entry.stat.clone()))),
+            });
+            ledger.map(|_| ())
         })
     }
 
     /// `from_path` is the path of the start, put in front of all others.
-    pub(crate) fn walk(view: Arc<View>, from: FileId, from_path: Vec<u8>, size: usize) -> PyResult<Entries> {
+    pub(crate) fn walk(
+        view: Arc<AnyFs>,
+        from: FileId,
+        from_path: Vec<u8>,
+        private: bool,
+        size: usize,
+    ) -> PyResult<Entries> {
         let below = move |path: Vec<u8>| match (path.as_slice(), from_path.as_slice()) {
             (_, b"/") | (b"", _) => path,
             (b"/", _) => from_path.clone(),
             _ => [from_path.as_slice(), &path].concat(),
         };
         Entries::start(size, move |sender| {
-            view.walk(from).try_for_each(|item| {
+            view.walk(from).private(private).try_for_each(|item| {
                 sender.push(match item {
                     Ok(entry) => Ok((below(entry.path), entry.stat)),
-                    Err(error) => Err(with_path(error, &below)),
+                    Err(error) => Err(with_path(&view, error, &below)),
                 })
             })
         })
@@ -130,9 +136,9 @@ impl Entries {
 }
 
 /// An error of a walk as one about the whole volume.
-fn with_path(mut error: WalkError, below: impl Fn(Vec<u8>) -> Vec<u8>) -> WalkError {
+fn with_path(view: &AnyFs, mut error: WalkError, below: impl Fn(Vec<u8>) -> Vec<u8>) -> WalkError {
     error.path = below(error.path);
-    error.error = missing_is_damage(error.error, error.id);
+    error.error = view.lost_entry(error.id, error.error);
     error
 }
 

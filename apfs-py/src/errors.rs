@@ -1,6 +1,6 @@
 //! Core errors as Python exceptions. The classes are defined in `apfs._errors`.
 
-use apfs_core::{Corrupt, Damage, Error, FileId, LockReason, Oid, Place};
+use apfs_core::{Corrupt, Error, LockReason};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -30,16 +30,6 @@ pub(crate) trait OrRaise<T> {
 impl<T> OrRaise<T> for apfs_core::Result<T> {
     fn or_raise(self, py: Python<'_>, path: Option<&[u8]>) -> PyResult<T> {
         self.map_err(|error| exception(py, &error, path))
-    }
-}
-
-/// A file that a directory leads to must be there: without it the image is damaged, not the question wrong.
-pub(crate) fn missing_is_damage(error: Error, id: FileId) -> Error {
-    match error {
-        Error::NotFound(_) => {
-            Corrupt::new(Damage::Missing, Place::new("j_inode_val_t", "").oid(Oid(id.0))).into()
-        }
-        other => other,
     }
 }
 
@@ -117,6 +107,8 @@ fn describe(details: &Bound<'_, PyDict>, corrupt: &Corrupt) -> PyResult<()> {
     details.set_item("block", place.block.map(|block| block.0))?;
     details.set_item("oid", place.oid.map(|oid| oid.0))?;
     details.set_item("xid", place.xid.map(|xid| xid.0))?;
+    details.set_item("node", place.node)?;
+    details.set_item("cnid", place.cnid)?;
     details.set_item("expected", &*corrupt.expected)?;
     details.set_item("found", &*corrupt.found)
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::View;
-use apfs_core::{ExtentKind, ExtentRun, File, FileId, Fs, Name, StreamId};
+use apfs_core::{AnyFs, ExtentKind, ExtentRun, File, FileId, Fs, Name, StreamId};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -50,16 +49,16 @@ impl From<ExtentRun> for Extent {
 #[pyclass(frozen, module = "apfs._apfs")]
 #[derive(Debug)]
 pub(crate) struct FileHandle {
-    view: Arc<View>,
+    view: Arc<AnyFs>,
     stream: StreamId,
-    file: File<Arc<View>>,
+    file: File<Arc<AnyFs>>,
     path: Vec<u8>,
 }
 
 impl FileHandle {
     pub(crate) fn open(
         py: Python<'_>,
-        view: Arc<View>,
+        view: Arc<AnyFs>,
         id: u64,
         stream: &str,
         xattr: Option<NameArg>,

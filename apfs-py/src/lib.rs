@@ -8,6 +8,7 @@ mod disk;
 mod entries;
 mod errors;
 mod file;
+mod hfs;
 mod secret;
 mod source;
 mod stat;
@@ -24,6 +25,8 @@ mod _apfs {
     use crate::entries::Entries;
     #[pymodule_export]
     use crate::file::{Extent, FileHandle};
+    #[pymodule_export]
+    use crate::hfs::{HfsInfo, Journal};
     #[pymodule_export]
     use crate::stat::Stat;
     #[pymodule_export]

@@ -188,6 +188,11 @@ impl Stat {
     }
 
     #[getter]
+    fn resource_size(&self) -> Option<u64> {
+        self.0.resource_size
+    }
+
+    #[getter]
     fn protection_class(&self) -> u32 {
         self.0.protection_class
     }

@@ -41,9 +41,21 @@ pub(crate) fn uuid(py: Python<'_>, uuid: Uuid) -> PyResult<Bound<'_, PyAny>> {
 
 /// A datetime in UTC, rounded down to microseconds. Every stored time is in its range.
 pub(crate) fn datetime(py: Python<'_>, time: Timestamp) -> PyResult<Bound<'_, PyDateTime>> {
+    in_zone(py, time, Some(&*PyTzInfo::utc(py)?))
+}
+
+/// A datetime of a time zone that is not known.
+pub(crate) fn local_datetime(py: Python<'_>, time: Timestamp) -> PyResult<Bound<'_, PyDateTime>> {
+    in_zone(py, time, None)
+}
+
+fn in_zone<'py>(
+    py: Python<'py>,
+    time: Timestamp,
+    zone: Option<&Bound<'py, PyTzInfo>>,
+) -> PyResult<Bound<'py, PyDateTime>> {
     let (year, month, day, hour, minute, second) = time.civil();
     let small = |n: u32| u8::try_from(n).unwrap_or(0);
-    let utc = PyTzInfo::utc(py)?;
     PyDateTime::new(
         py,
         i32::try_from(year)?,
@@ -53,6 +65,6 @@ pub(crate) fn datetime(py: Python<'_>, time: Timestamp) -> PyResult<Bound<'_, Py
         small(minute),
         small(second),
         time.subsec_nanos() / 1000,
-        Some(&utc),
+        zone,
     )
 }

@@ -2,13 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use apfs_core::apfs::View;
-use apfs_core::{DirPos, FileId, Fs, FsExt, Kind};
+use apfs_core::{AnyFs, DirEntry, DirPos, FileId, Fs, FsExt, Kind, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::entries::Entries;
-use crate::errors::{OrRaise, missing_is_damage};
+use crate::errors::OrRaise;
 use crate::file::FileHandle;
 use crate::stat::Stat;
 use crate::text::{self, NameArg};
@@ -16,13 +15,13 @@ use crate::text::{self, NameArg};
 /// A live volume or a snapshot.
 #[pyclass(frozen, module = "apfs._apfs")]
 #[derive(Debug)]
-pub(crate) struct ViewHandle(pub(crate) Arc<View>);
+pub(crate) struct ViewHandle(pub(crate) Arc<AnyFs>);
 
 #[pymethods]
 impl ViewHandle {
     #[getter]
-    fn xid(&self) -> u64 {
-        self.0.xid().0
+    fn xid(&self) -> Option<u64> {
+        self.0.as_apfs().map(|view| view.xid().0)
     }
 
     #[getter]
@@ -39,17 +38,22 @@ impl ViewHandle {
     /// Metadata of a file that a directory leads to; `path` is for messages.
     fn stat(&self, py: Python<'_>, id: u64, path: NameArg) -> PyResult<Stat> {
         let stat = py.detach(|| self.0.stat(FileId(id)));
-        stat.map_err(|error| missing_is_damage(error, FileId(id))).or_raise(py, Some(&path.0)).map(Stat)
+        stat.map_err(|error| self.0.lost_entry(FileId(id), error)).or_raise(py, Some(&path.0)).map(Stat)
     }
 
-    /// Begins to list a directory.
-    fn list(&self, py: Python<'_>, id: u64, path: NameArg) -> PyResult<Listing> {
+    /// Which of several hard links a path is, as its directory says.
+    fn link_id(&self, py: Python<'_>, path: NameArg) -> PyResult<Option<u64>> {
+        py.detach(|| link_id(&self.0, &path.0)).or_raise(py, Some(&path.0))
+    }
+
+    /// Begins to list a directory, what the file system keeps for itself included or not.
+    fn list(&self, py: Python<'_>, id: u64, path: NameArg, private: bool) -> PyResult<Listing> {
         let stat = py.detach(|| self.0.stat(FileId(id))).or_raise(py, Some(&path.0))?;
         if stat.kind != Kind::Dir {
             return Err(apfs_core::Error::NotADirectory).or_raise(py, Some(&path.0));
         }
         let pos = Mutex::new(DirPos::default());
-        Ok(Listing { view: self.0.clone(), dir: FileId(id), pos, path: path.0 })
+        Ok(Listing { view: self.0.clone(), dir: FileId(id), private, pos, path: path.0 })
     }
 
     /// Target of a symbolic link.
@@ -102,13 +106,22 @@ impl ViewHandle {
     }
 
     /// The whole volume in record order.
-    fn scan(&self, batch: usize) -> PyResult<Entries> {
-        Entries::scan(self.0.clone(), batch)
+    fn scan(&self, batch: usize, private: bool) -> PyResult<Entries> {
+        Entries::scan(self.0.clone(), private, batch)
     }
 
     /// Everything from a file down, depth first.
-    fn walk(&self, id: u64, path: NameArg, batch: usize) -> PyResult<Entries> {
-        Entries::walk(self.0.clone(), FileId(id), path.0, batch)
+    fn walk(&self, id: u64, path: NameArg, batch: usize, private: bool) -> PyResult<Entries> {
+        Entries::walk(self.0.clone(), FileId(id), path.0, private, batch)
+    }
+}
+
+fn link_id(view: &AnyFs, path: &[u8]) -> Result<Option<u64>> {
+    let at = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    let (parent, name) = path.split_at_checked(at).unwrap_or_default();
+    match name.strip_prefix(b"/").unwrap_or(name) {
+        b"" | b".." => Ok(None),
+        name => Ok(view.lookup(view.find(parent)?, name)?.link_id),
     }
 }
 
@@ -119,8 +132,9 @@ type EntryTuple<'py> = (Bound<'py, PyString>, u64, &'static str);
 #[pyclass(frozen, module = "apfs._apfs")]
 #[derive(Debug)]
 pub(crate) struct Listing {
-    view: Arc<View>,
+    view: Arc<AnyFs>,
     dir: FileId,
+    private: bool,
     pos: Mutex<DirPos>,
     path: Vec<u8>,
 }
@@ -129,15 +143,27 @@ pub(crate) struct Listing {
 impl Listing {
     /// The next entries, at most `max`; none at the end.
     fn next_batch<'py>(&self, py: Python<'py>, max: usize) -> PyResult<Vec<EntryTuple<'py>>> {
-        let mut entries = Vec::new();
-        let listed = py.detach(|| {
-            let mut pos = self.pos.lock().unwrap_or_else(PoisonError::into_inner);
-            self.view.read_dir(self.dir, &mut pos, &mut entries, max)
-        });
-        listed.or_raise(py, Some(&self.path))?;
+        let entries = py.detach(|| self.next(max)).or_raise(py, Some(&self.path))?;
         let entries = entries.iter();
         entries
             .map(|entry| Ok((text::name(py, entry.name.as_bytes())?, entry.id.0, entry.kind.word())))
             .collect()
+    }
+}
+
+impl Listing {
+    fn next(&self, max: usize) -> Result<Vec<DirEntry>> {
+        let mut pos = self.pos.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let mut entries = Vec::new();
+            self.view.read_dir(self.dir, &mut pos, &mut entries, max)?;
+            let is_end = entries.is_empty();
+            if !self.private {
+                entries.retain(|entry| !self.view.is_private(self.dir, entry.name.as_bytes()));
+            }
+            if is_end || !entries.is_empty() {
+                return Ok(entries);
+            }
+        }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs;
+use apfs_core::hfsplus::Variant;
+use apfs_core::{AnyFs, AnyVolume, Error, Result, apfs};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyString};
 
 use crate::errors::OrRaise;
+use crate::hfs::HfsInfo;
 use crate::secret::{KeyArg, PasswordArg};
 use crate::text;
 use crate::view::ViewHandle;
@@ -22,46 +24,94 @@ fn record(py: Python<'_>, record: &apfs::UnlockRecord) -> PyResult<Record> {
     Ok((uuid, record.kind.name(), record.hardware_bound, record.rounds, record.damaged))
 }
 
-/// A volume of a container.
+/// A volume of any kind.
 #[pyclass(frozen, module = "apfs._apfs")]
 #[derive(Debug)]
-pub(crate) struct VolumeHandle(pub(crate) apfs::Volume);
+pub(crate) struct VolumeHandle {
+    pub(crate) volume: AnyVolume,
+    pub(crate) partition: usize,
+}
+
+impl VolumeHandle {
+    fn apfs(&self) -> Option<&apfs::Volume> {
+        match &self.volume {
+            AnyVolume::Apfs(volume) => Some(volume),
+            _ => None,
+        }
+    }
+
+    /// What an APFS volume says of itself; what every other one would say if not.
+    fn say<T: Default>(&self, say: impl FnOnce(&apfs::Volume) -> T) -> T {
+        self.apfs().map(say).unwrap_or_default()
+    }
+}
 
 #[pymethods]
 impl VolumeHandle {
     #[getter]
+    fn partition(&self) -> usize {
+        self.partition
+    }
+
+    #[getter]
+    fn kind(&self) -> &'static str {
+        match &self.volume {
+            AnyVolume::Apfs(_) => "apfs",
+            AnyVolume::Hfs(volume) => match volume.header().variant() {
+                Variant::HfsPlus => "hfs+",
+                Variant::HfsX => "hfsx",
+            },
+            _ => "unknown",
+        }
+    }
+
+    #[getter]
     fn index(&self) -> usize {
-        self.0.slot()
+        self.volume.index()
     }
 
     #[getter]
     fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        text::name(py, self.0.name().as_bytes())
+        text::name(py, self.volume.name().as_bytes())
     }
 
     #[getter]
-    fn uuid<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        text::uuid(py, self.0.uuid())
+    fn uuid<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let uuid = match &self.volume {
+            AnyVolume::Apfs(volume) => Some(volume.uuid()),
+            AnyVolume::Hfs(volume) => volume.uuid(),
+            _ => None,
+        };
+        uuid.map(|uuid| text::uuid(py, uuid)).transpose()
     }
 
     #[getter]
     fn role(&self) -> String {
-        self.0.role().to_string()
+        self.apfs().map_or_else(|| "none".to_owned(), |volume| volume.role().to_string())
     }
 
     #[getter]
     fn group<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.0.group().map(|group| text::uuid(py, group)).transpose()
+        self.say(apfs::Volume::group).map(|group| text::uuid(py, group)).transpose()
     }
 
     #[getter]
     fn is_encrypted(&self) -> bool {
-        self.0.superblock().is_encrypted()
+        self.say(|volume| volume.superblock().is_encrypted())
     }
 
     #[getter]
     fn is_locked(&self) -> bool {
-        self.0.is_locked()
+        self.say(apfs::Volume::is_locked)
+    }
+
+    /// What only HFS+ volumes have.
+    #[getter]
+    fn hfs(&self, py: Python<'_>) -> PyResult<Option<HfsInfo>> {
+        match &self.volume {
+            AnyVolume::Hfs(volume) => HfsInfo::new(py, volume).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Opens it with one secret; the record that a password opened.
@@ -74,13 +124,18 @@ impl VolumeHandle {
     ) -> PyResult<Option<Record>> {
         let secret = password.map(|password| password.0).or(key.map(|key| key.0));
         let secret = secret.ok_or_else(|| PyTypeError::new_err("unlock needs a password or a key"))?;
-        let unlocked = py.detach(|| self.0.unlock(&secret)).or_raise(py, None)?;
+        let unlocked = py.detach(|| match self.apfs() {
+            Some(volume) => volume.unlock(&secret),
+            None => Err(Error::Misuse("a volume that is not encrypted needs no unlocking")),
+        });
+        let unlocked = unlocked.or_raise(py, None)?;
         unlocked.record.map(|found| record(py, &found)).transpose()
     }
 
     /// How it is encrypted.
     fn protection(&self, py: Python<'_>) -> PyResult<Protected> {
-        let protection = py.detach(|| self.0.protection()).or_raise(py, None)?;
+        let Some(volume) = self.apfs() else { return Ok(("none", None, Vec::new(), (false, false), None)) };
+        let protection = py.detach(|| volume.protection()).or_raise(py, None)?;
         let encryption = match protection.encryption {
             apfs::Encryption::None => "none",
             apfs::Encryption::VolumeKey => "volume-key",
@@ -96,36 +151,60 @@ impl VolumeHandle {
 
     #[getter]
     fn is_sealed(&self) -> bool {
-        self.0.superblock().is_sealed()
+        self.say(|volume| volume.superblock().is_sealed())
     }
 
     #[getter]
     fn is_case_sensitive(&self) -> bool {
-        let features = self.0.superblock().incompatible_features();
-        !features.contains(apfs::raw::volume::VolumeIncompat::CASE_INSENSITIVE)
+        match &self.volume {
+            AnyVolume::Apfs(volume) => {
+                let features = volume.superblock().incompatible_features();
+                !features.contains(apfs::raw::volume::VolumeIncompat::CASE_INSENSITIVE)
+            }
+            AnyVolume::Hfs(volume) => volume.is_case_sensitive(),
+            _ => true,
+        }
     }
 
     #[getter]
     fn used_bytes(&self) -> u64 {
-        let blocks = self.0.superblock().raw().apfs_fs_alloc_count.get();
-        blocks.saturating_mul(self.0.container().block_size().bytes())
+        match &self.volume {
+            AnyVolume::Apfs(volume) => {
+                let blocks = volume.superblock().raw().apfs_fs_alloc_count.get();
+                blocks.saturating_mul(volume.container().block_size().bytes())
+            }
+            AnyVolume::Hfs(volume) => {
+                let header = volume.header();
+                let used = header.total_blocks().saturating_sub(header.raw().freeBlocks.get());
+                u64::from(used).saturating_mul(header.block_size().into())
+            }
+            _ => 0,
+        }
     }
 
     /// Its snapshots, oldest first.
     fn snapshots(&self, py: Python<'_>) -> PyResult<Vec<Snapshot>> {
-        let snapshots = py.detach(|| self.0.snapshots()).or_raise(py, None)?;
+        let snapshots = py.detach(|| self.apfs().map_or_else(|| Ok(Vec::new()), apfs::Volume::snapshots));
+        let snapshots = snapshots.or_raise(py, None)?;
         Ok(snapshots.into_iter().map(Snapshot).collect())
     }
 
     /// The live state, or that of a snapshot.
     #[pyo3(signature = (snapshot = None))]
     fn view(&self, py: Python<'_>, snapshot: Option<&Bound<'_, Snapshot>>) -> PyResult<ViewHandle> {
-        let snapshot = snapshot.map(Bound::get);
-        let view = py.detach(|| match snapshot {
-            Some(snapshot) => self.0.view_at(&snapshot.0),
-            None => self.0.view(),
-        });
-        Ok(ViewHandle(Arc::new(view.or_raise(py, None)?)))
+        let snapshot = snapshot.map(|snapshot| &snapshot.get().0);
+        let view = py.detach(|| self.state(snapshot)).or_raise(py, None)?;
+        Ok(ViewHandle(Arc::new(view)))
+    }
+}
+
+impl VolumeHandle {
+    fn state(&self, snapshot: Option<&apfs::Snapshot>) -> Result<AnyFs> {
+        match (snapshot, self.apfs()) {
+            (None, _) => self.volume.view(),
+            (Some(snapshot), Some(volume)) => volume.view_at(snapshot).map(AnyFs::Apfs),
+            (Some(_), None) => Err(Error::Misuse("only APFS volumes have snapshots")),
+        }
     }
 }
 

@@ -9,25 +9,35 @@ const MAX_PATCHES: usize = 6;
 
 /// A new input with one to four changes.
 pub fn fresh(rng: &mut Rng) -> Input {
-    let mut input = Input { seed: rng.below(seeds().len()) as u8, patches: Vec::new() };
+    fresh_of(seeds(), rng)
+}
+
+/// A new input with one to four changes of one of these seeds.
+pub fn fresh_of(seeds: &[Seed], rng: &mut Rng) -> Input {
+    let mut input = Input { seed: rng.below(seeds.len()) as u8, patches: Vec::new() };
     for _ in 0..1 + rng.below(4) {
-        add(&mut input, rng);
+        add(&mut input, seeds, rng);
     }
     input
 }
 
 /// Changes an input a little: the custom mutator of libFuzzer. Returns the new length.
 pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
+    mutate_of(seeds(), data, size, max_size, seed)
+}
+
+/// Changes an input to one of these seeds a little. Returns the new length.
+pub fn mutate_of(seeds: &[Seed], data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     let mut rng = Rng(u64::from(seed));
     let mut input = Input::decode(data.get(..size).unwrap_or(&[]));
     match rng.below(8) {
-        0 => input.seed = rng.below(seeds().len()) as u8,
+        0 => input.seed = rng.below(seeds.len()) as u8,
         1 if !input.patches.is_empty() => drop(input.patches.swap_remove(rng.below(input.patches.len()))),
         2 if input.patches.len() > 1 => {
             let (a, b) = (rng.below(input.patches.len()), rng.below(input.patches.len()));
             input.patches.swap(a, b);
         }
-        _ => add(&mut input, &mut rng),
+        _ => add(&mut input, seeds, &mut rng),
     }
     if input.patches.len() > MAX_PATCHES {
         input.patches.remove(0);
@@ -38,8 +48,8 @@ pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize
     len
 }
 
-fn add(input: &mut Input, rng: &mut Rng) {
-    let seed = input.seed();
+fn add(input: &mut Input, seeds: &[Seed], rng: &mut Rng) {
+    let seed = &seeds[usize::from(input.seed) % seeds.len()];
     let number = pick_region(seed, rng);
     let region = region_of(seed, number);
     let patch = match rng.below(40) {
@@ -87,6 +97,11 @@ fn field(seed: &Seed, region: Region, rng: &mut Rng) -> (usize, usize) {
             return field;
         }
     }
+    if region.kind == RegionKind::HfsNode {
+        if let Some(field) = hfs_node_field(bytes, rng) {
+            return field;
+        }
+    }
     let (start, end) = match region.kind {
         RegionKind::Object(_) => (0x08, region.len.min(0x500)),
         _ => (0, region.len),
@@ -127,12 +142,42 @@ fn node_field(node: &[u8], rng: &mut Rng) -> Option<(usize, usize)> {
     (offset + len <= node.len()).then_some((offset, len))
 }
 
+/// A field of a node of HFS+: of its descriptor, its offsets, or of a record: key, start of the data, all of it.
+fn hfs_node_field(node: &[u8], rng: &mut Rng) -> Option<(usize, usize)> {
+    const DESCRIPTOR: usize = 14;
+    let u16_at = |at: usize| node.get(at..at + 2).map(|b| usize::from(u16::from_be_bytes([b[0], b[1]])));
+    let count = u16_at(10)?;
+    let entry = |index: usize| node.len().checked_sub(2 * (index + 1));
+    let index = rng.below(count);
+    let (start, end) = (u16_at(entry(index)?)?, u16_at(entry(index + 1)?)?);
+    let data = start + 2 + u16_at(start)?;
+    let inside = |start: usize, end: usize, rng: &mut Rng| {
+        let len = end.saturating_sub(start);
+        let width = [1, 2, 4, 8][rng.below(4)].min(len.max(1));
+        (start + rng.below(len / width) * width, width)
+    };
+    let (offset, len) = match rng.below(12) {
+        0 => [(0, 4), (4, 4), (8, 1), (9, 1), (10, 2)][rng.below(5)],
+        1 => (entry(rng.below(count + 1))?, 2),
+        // The header node's first record has no key.
+        2..=3 if node[8] == 1 => inside(DESCRIPTOR, DESCRIPTOR + 42, rng),
+        4 => (start, 2),
+        5 | 6 => inside(start, data.min(end), rng),
+        7 | 8 => inside(data, end.min(data + 16), rng),
+        _ => inside(data, end, rng),
+    };
+    (offset + len <= node.len()).then_some((offset, len))
+}
+
 /// A value for a field: near the old one, at a border, or one that is a reference somewhere else in the image.
 fn value(seed: &Seed, region: Region, offset: usize, len: usize, rng: &mut Rng) -> Vec<u8> {
     let bytes = &seed.bytes[region.start..][..region.len];
-    let mut old = [0; 8];
-    old[..len].copy_from_slice(&bytes[offset..offset + len]);
-    let old = u64::from_le_bytes(old);
+    let is_big = matches!(region.kind, RegionKind::HfsNode | RegionKind::HfsHeader);
+    let number = |bytes: &[u8]| {
+        let digit = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+        if is_big { bytes.iter().fold(0, digit) } else { bytes.iter().rev().fold(0, digit) }
+    };
+    let old = number(&bytes[offset..offset + len]);
     let new = match rng.below(10) {
         0 => 0,
         1 => u64::MAX,
@@ -148,12 +193,10 @@ fn value(seed: &Seed, region: Region, offset: usize, len: usize, rng: &mut Rng) 
             let other = region_of(seed, pick_region(seed, rng));
             let bytes = &seed.bytes[other.start..][..other.len];
             let (at, width) = field(seed, other, rng);
-            let mut found = [0; 8];
-            found[..width].copy_from_slice(&bytes[at..at + width]);
-            u64::from_le_bytes(found)
+            number(&bytes[at..at + width])
         }
     };
-    new.to_le_bytes()[..len].to_vec()
+    if is_big { new.to_be_bytes()[8 - len..].to_vec() } else { new.to_le_bytes()[..len].to_vec() }
 }
 
 #[cfg(test)]

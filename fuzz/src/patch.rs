@@ -106,7 +106,11 @@ impl Input {
 
     /// The changed image.
     pub fn image(&self) -> Vec<u8> {
-        let seed = self.seed();
+        self.image_of(self.seed())
+    }
+
+    /// A seed with the changes.
+    pub fn image_of(&self, seed: &Seed) -> Vec<u8> {
         let mut image = seed.bytes.clone();
         let mut touched: Vec<Region> = Vec::new();
         let mut len = image.len();
@@ -135,7 +139,7 @@ impl Input {
             match region.kind {
                 RegionKind::Object(_) => fix::repair_object(&mut image[region.start..][..region.len]),
                 RegionKind::Table => fix::repair_gpt(&mut image, seed.gpt_sector.unwrap_or(512)),
-                RegionKind::Headerless | RegionKind::Plain => {}
+                RegionKind::Headerless | RegionKind::HfsNode | RegionKind::HfsHeader | RegionKind::Plain => {}
             }
         }
         image.truncate(len);

@@ -14,6 +14,10 @@ pub enum RegionKind {
     Object(Role),
     /// A node without a header, and thus without a checksum.
     Headerless,
+    /// A node of an HFS+ tree.
+    HfsNode,
+    /// A volume header of HFS+.
+    HfsHeader,
     /// Content of a file, or a bitmap.
     Plain,
     /// Header or entries of a partition table.
@@ -32,7 +36,7 @@ pub struct Region {
 }
 
 impl Region {
-    /// True if it is a node of a B-tree.
+    /// True if it is a node of an APFS B-tree.
     pub fn is_node(&self) -> bool {
         use Role::{AreaTreeNode, ContainerOmapNode, ExtentrefNode, FextNode, FreeQueueNode, FsNode};
         use Role::{OmapSnapshotNode, SnapMetaNode, VolumeOmapNode};
@@ -50,7 +54,7 @@ impl Region {
                     | SnapMetaNode
                     | VolumeOmapNode
             ),
-            RegionKind::Plain | RegionKind::Table => false,
+            _ => false,
         }
     }
 }

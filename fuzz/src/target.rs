@@ -22,6 +22,7 @@ use apfs_core::text::name::NameRule;
 use apfs_core::{BlockSize, Corrupt, Disk, Limits, Observer, OpenOptions, ReadAt, Secret};
 
 use crate::codec;
+use crate::journal;
 use crate::patch::{Input, Patch, region_of};
 use crate::seed::{PASSWORD, RegionKind, seeds};
 use crate::view::{self, Outcome};
@@ -45,6 +46,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("decmpfs", codec::decmpfs_file),
     ("udif", udif),
     ("plist", plist),
+    ("journal", journal::journal),
 ];
 
 /// Ceilings low enough that reaching one is quick.
@@ -54,6 +56,7 @@ pub fn limits() -> Limits {
     limits.descriptor_bytes = 4 << 20;
     limits.ephemeral_bytes = 4 << 20;
     limits.xattr_bytes = 1 << 20;
+    limits.journal_ranges = 40;
     limits.directory_depth = 64;
     limits.snapshots = 100;
     limits.kdf_rounds = 1000;

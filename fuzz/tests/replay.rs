@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use apfs_fuzz::codec;
+use apfs_fuzz::journal;
 use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
 use apfs_fuzz::patch::Input;
@@ -139,6 +140,38 @@ fn smoke_of_disk_images() {
         ] {
             check(&bytes, target, &format!("{name}, run {run} of seed {seed}: {bytes:02x?}"));
         }
+    }
+}
+
+/// Journals of some lists, a few of them damaged, with bytes changed behind the checksums.
+#[test]
+fn smoke_of_journals() {
+    let seed = number("APFS_FUZZ_SEED", 0xA9F5);
+    println!("APFS_FUZZ_SEED={seed}");
+    let mut rng = Rng(seed);
+    for run in 0..5000 {
+        let mut input = vec![rng.below(4) as u8, rng.next() as u8];
+        input.extend((rng.below(514) as u16).to_le_bytes());
+        input.extend(if rng.one_in(3) { rng.below(514) as u16 } else { 0 }.to_le_bytes());
+        for _ in 0..rng.below(8) {
+            let flags = if rng.one_in(8) { rng.below(16) as u8 } else { [1, 3, 3, 2][rng.below(4)] };
+            let (step, count) = (if rng.one_in(8) { rng.below(16) } else { 2 }, rng.below(6));
+            input.extend([flags, (step << 4 | count) as u8]);
+            for _ in 0..count {
+                let bnum = if rng.one_in(8) { 0xFFF0 | rng.below(16) } else { 520 + rng.below(40) } as u16;
+                input.extend(bnum.to_le_bytes());
+                input.push(if rng.one_in(20) { rng.next() as u8 } else { 1 + rng.below(8) as u8 });
+            }
+        }
+        if rng.one_in(2) {
+            input.push(0xFF);
+            for _ in 0..rng.below(4) {
+                let at = if rng.one_in(2) { rng.below(52) } else { 4096 + rng.below(256 << 10) } as u32;
+                input.extend(&at.to_le_bytes()[..3]);
+                input.push(rng.next() as u8);
+            }
+        }
+        check(&input, journal::journal, &format!("journal, run {run} of seed {seed}: {input:02x?}"));
     }
 }
 

@@ -43,7 +43,7 @@ const APFS: [&str; 23] = [
     "scan",
 ];
 
-const HFSPLUS: [&str; 17] = [
+const HFSPLUS: [&str; 18] = [
     "header",
     "wrapper",
     "journal",
@@ -57,7 +57,8 @@ const HFSPLUS: [&str; 17] = [
     "volume",
     "links",
     "data",
-    "compressed",
+    "facts",
+    "special",
     "fs",
     "places",
     "scan",

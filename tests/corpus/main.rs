@@ -11,7 +11,9 @@
 )]
 
 mod disks;
+mod hfs;
 mod images;
+mod journal;
 mod lab;
 mod large;
 mod partitions;

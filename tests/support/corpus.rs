@@ -75,6 +75,10 @@ pub fn entry(fs: &dyn Fs, id: FileId, with_content: bool) -> Result<Value> {
         "mtime_ns": time(stat.modified), "ctime_ns": time(stat.changed),
         "btime_ns": time(stat.created), "atime_ns": time(stat.accessed),
     });
+    if let Some(size) = stat.resource_size.filter(|size| *size > 0 && stat.compression.is_none()) {
+        entry["rsrc_size"] = json!(size);
+        entry["rsrc_sha256"] = json!(sha256(fs, id, &StreamId::ResourceFork)?);
+    }
     match stat.kind {
         Kind::Dir => entry["nchildren"] = json!(stat.nchildren),
         Kind::Symlink => {
@@ -131,7 +135,7 @@ pub fn add_view(
     (part, slot, snapshot): (u64, u64, Option<&str>),
 ) -> Vec<String> {
     let mut errors = Vec::new();
-    for item in fs.walk(fs.root()) {
+    for item in fs.walk(fs.root()).private(true) {
         let result = item.map_err(|error| error.to_string()).and_then(|item| {
             let path = String::from_utf8_lossy(&item.path).into_owned();
             let value = entry(fs, item.entry.id, true).map_err(|error| format!("{path}: {error}"))?;
@@ -160,7 +164,7 @@ const ALWAYS: [&str; 12] = [
     "target",
     "nchildren",
 ];
-const FILES: [&str; 4] = ["size", "nlink", "decmpfs_type", "hole_extents"];
+const FILES: [&str; 6] = ["size", "nlink", "decmpfs_type", "hole_extents", "rsrc_size", "rsrc_sha256"];
 
 /// What differs between an expected entry and ours, by key.
 pub fn differences(want: &Value, got: &Value) -> Vec<String> {

@@ -16,5 +16,7 @@ pub mod compress;
 pub mod corpus;
 pub mod device;
 pub mod digest;
+pub mod hfs_images;
+pub mod hfs_volumes;
 pub mod listing;
 pub mod sample;

@@ -108,16 +108,16 @@ pub fn list_sound(fs: &dyn Fs) -> BTreeMap<Vec<u8>, String> {
     listing.files
 }
 
-/// Path and metadata of every entry, as a walk gives them.
-pub fn walked(view: &View) -> Vec<(Vec<u8>, String)> {
-    let entries = view.walk(view.root()).map(|entry| entry.unwrap());
+/// Path and metadata of every entry, as a walk over all that there is gives them.
+pub fn walked(view: &(impl Fs + ?Sized)) -> Vec<(Vec<u8>, String)> {
+    let entries = view.walk(view.root()).private(true).map(|entry| entry.unwrap());
     let mut all: Vec<_> = entries.map(|entry| (entry.path, format!("{:?}", entry.stat))).collect();
     all.sort();
     all
 }
 
 /// Path and metadata of every entry, as a scan gives them.
-pub fn scanned(view: &View) -> Vec<(Vec<u8>, String)> {
+pub fn scanned(view: &(impl Scan + ?Sized)) -> Vec<(Vec<u8>, String)> {
     let mut all = Vec::new();
     let ledger = view.scan(None, &mut |entry| {
         let entry = entry.map_err(|error| error.error)?;
@@ -130,7 +130,7 @@ pub fn scanned(view: &View) -> Vec<(Vec<u8>, String)> {
 }
 
 /// Path and metadata of every entry, scanned in parts as several threads would.
-pub fn scanned_in_parts(view: &View, parts: usize) -> Vec<(Vec<u8>, String)> {
+pub fn scanned_in_parts(view: &(impl Scan + ?Sized), parts: usize) -> Vec<(Vec<u8>, String)> {
     let mut all = Vec::new();
     let mut whole = apfs_core::ScanLedger::default();
     let mut sink = |entry: core::result::Result<apfs_core::ScanEntry<'_>, apfs_core::WalkError>| {

@@ -106,7 +106,7 @@ impl Volume {
                 (Secret::Password(password), Ok(keys)) => {
                     self.open_with_password(password, keys, &mut attempts)?
                 }
-                (Secret::Password(_), Err(_)) => None,
+                (Secret::Password(_), Err(_)) | (Secret::KeyFile(_), _) => None,
             };
             if let Some(found) = found {
                 return Ok(found);

@@ -163,9 +163,15 @@ pub enum LockReason {
     /// Only a key kept in an iCloud account opens it.
     #[error("only the recovery key kept in an iCloud account opens it")]
     ICloudKey,
-    /// There is no record that would open it: its keybag lacks one.
-    #[error("its keybag holds no key that a password could open")]
+    /// There is no record that would open it.
+    #[error("it holds no key that a password could open")]
     NoKey,
+    /// Its key records are in a file on another partition (CoreStorage startup disks).
+    #[error(
+        "its keys are in EncryptedRoot.plist.wipekey on the Recovery HD (in \
+         com.apple.boot.*/System/Library/Caches/com.apple.corestorage); give that file along with the password"
+    )]
+    NeedsKeyFile,
     /// Encryption is being changed; what is written is partly under one key and partly under another.
     /// Holds the percentage that is done, if that can be read.
     #[error("its encryption is being changed ({}); let the Mac that wrote it finish", Progress(*.0))]
@@ -186,7 +192,7 @@ impl core::fmt::Display for Progress {
 
 impl LockReason {
     /// Every reason, for tables that must cover them all; the percentage is not known.
-    pub const ALL: [LockReason; 8] = [
+    pub const ALL: [LockReason; 9] = [
         LockReason::NeedsSecret,
         LockReason::WrongSecret,
         LockReason::PerFileKeys,
@@ -195,10 +201,11 @@ impl LockReason {
         LockReason::ICloudKey,
         LockReason::NoKey,
         LockReason::Converting(None),
+        LockReason::NeedsKeyFile,
     ];
 
     /// One word, for JSON and programs: `needs-secret`, `wrong-secret`, `per-file-keys`, `hardware-bound`,
-    /// `institutional-key`, `icloud-key`, `no-key`, `converting`.
+    /// `institutional-key`, `icloud-key`, `no-key`, `converting`, `needs-key-file`.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -210,6 +217,7 @@ impl LockReason {
             LockReason::ICloudKey => "icloud-key",
             LockReason::NoKey => "no-key",
             LockReason::Converting(_) => "converting",
+            LockReason::NeedsKeyFile => "needs-key-file",
         }
     }
 }

@@ -56,6 +56,21 @@ impl Uuid {
         self.0 == [0; 16]
     }
 
+    /// The id from its usual text form: 32 hexadecimal digits with dashes between its groups.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Uuid> {
+        let groups = text.split('-').map(str::len);
+        if !groups.eq([8, 4, 4, 4, 12]) {
+            return None;
+        }
+        let digits = text.bytes().filter(|byte| *byte != b'-');
+        let mut number = 0u128;
+        for digit in digits {
+            number = number << 4 | u128::from(char::from(digit).to_digit(16)?);
+        }
+        Some(Uuid(number.to_be_bytes()))
+    }
+
     /// The id from GPT bytes, whose first three fields are little-endian.
     #[must_use]
     pub fn from_mixed_endian(bytes: [u8; 16]) -> Uuid {
@@ -167,6 +182,24 @@ mod tests {
     fn mixed_endian() {
         let stored = [0xEF, 0x57, 0x34, 0x7C, 0, 0, 0xAA, 0x11, 0xAA, 0x11, 0, 0x30, 0x65, 0x43, 0xEC, 0xAC];
         assert_eq!(Uuid::from_mixed_endian(stored).to_string(), "7C3457EF-0000-11AA-AA11-00306543ECAC");
+    }
+
+    /// Text is read as it is written, in letters of either case; anything else is no id.
+    #[test]
+    fn from_text() {
+        let text = "5CE1F624-A359-46BF-A255-1E26BFE55A83";
+        assert_eq!(Uuid::from_text(text).map(|id| id.to_string()).as_deref(), Some(text));
+        assert_eq!(Uuid::from_text(&text.to_ascii_lowercase()), Uuid::from_text(text));
+        for bad in [
+            "",
+            "none",
+            &text[1..],
+            &text.replace('A', "G"),
+            &text.replace('-', ""),
+            &text.replace("5C", "é"),
+        ] {
+            assert_eq!(Uuid::from_text(bad), None, "{bad}");
+        }
     }
 
     /// Only powers of two from 4096 to 65536 are block sizes.

@@ -21,6 +21,8 @@ pub struct Limits {
     pub directory_depth: usize,
     /// Directories that one walk enters again, since they have several hard links. Default 1,000,000.
     pub repeated_dirs: u64,
+    /// Ranges of an HFS+ volume that replaying its journal changes. Default 500,000.
+    pub journal_ranges: usize,
     /// Snapshots of one volume. Default 1,000,000.
     pub snapshots: usize,
     /// Entries of a partition table, extended partitions included. Default 1,024.
@@ -56,6 +58,7 @@ impl Default for Limits {
             symlinks: 32,
             directory_depth: 4096,
             repeated_dirs: 1_000_000,
+            journal_ranges: 500_000,
             snapshots: 1_000_000,
             partitions: 1024,
             image_depth: 8,

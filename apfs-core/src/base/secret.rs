@@ -5,7 +5,7 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
-/// A password or a key. `Debug` shows neither; the bytes are wiped when the last copy is dropped.
+/// A password, a key or a file of keys. `Debug` shows none; the bytes are wiped when the last copy is dropped.
 ///
 /// ```
 /// use apfs_core::Secret;
@@ -19,8 +19,12 @@ pub enum Secret {
     /// A password as typed, in UTF-8; also a personal recovery key with its dashes.
     Password(Zeroizing<Vec<u8>>),
     /// A key itself: of an APFS volume the volume key (32 bytes, 16 after a conversion from CoreStorage), of an
-    /// encrypted disk image the AES key followed by the 20 bytes of the HMAC key (36 or 52 bytes).
+    /// encrypted disk image the AES key followed by the 20 bytes of the HMAC key (36 or 52 bytes), of a CoreStorage
+    /// volume the volume key (16 bytes, 32 with the tweak key).
     Key(Zeroizing<Vec<u8>>),
+    /// The file `EncryptedRoot.plist.wipekey` from the Recovery HD of an encrypted startup disk. It opens nothing alone:
+    /// it holds the volume key, wrapped by passwords.
+    KeyFile(Zeroizing<Vec<u8>>),
 }
 
 impl Secret {
@@ -32,6 +36,11 @@ impl Secret {
     /// A raw key.
     pub fn key(bytes: impl Into<Vec<u8>>) -> Secret {
         Secret::Key(Zeroizing::new(bytes.into()))
+    }
+
+    /// The content of an `EncryptedRoot.plist.wipekey`.
+    pub fn key_file(content: impl Into<Vec<u8>>) -> Secret {
+        Secret::KeyFile(Zeroizing::new(content.into()))
     }
 
     /// A raw key written in hexadecimal, in pairs of digits with or without spaces and colons between them; `None` for
@@ -57,6 +66,7 @@ impl fmt::Debug for Secret {
         f.write_str(match self {
             Secret::Password(_) => "Password(..)",
             Secret::Key(_) => "Key(..)",
+            Secret::KeyFile(_) => "KeyFile(..)",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! AES in XTS mode (IEEE 1619) over units of 512 bytes, as APFS encrypts.
+//! AES in XTS mode (IEEE 1619) over units of 512 bytes, as APFS encrypts, and over units of any length.
 //!
 //! Equal halves of the key are allowed: keybags are encrypted so.
 
@@ -51,6 +51,56 @@ impl Xts {
             Ciphers::Aes256(pair) => decrypt(pair, first, units),
         }
     }
+
+    /// Decrypts one unit of any length in place; its end is the stolen one of the standard where it is no multiple of
+    /// 16 bytes. Less than 16 bytes can't be encrypted and are left alone.
+    pub fn decrypt_unit(&self, number: u128, unit: &mut [u8]) {
+        match &self.0 {
+            Ciphers::Aes128(pair) => decrypt_unit(pair, number, unit),
+            Ciphers::Aes256(pair) => decrypt_unit(pair, number, unit),
+        }
+    }
+}
+
+fn decrypt_unit<D, T>(keys: &Pair<D, T>, number: u128, unit: &mut [u8])
+where
+    D: BlockCipherDecrypt<BlockSize = U16>,
+    T: BlockCipherEncrypt<BlockSize = U16>,
+{
+    let mut start = Array::from(number.to_le_bytes());
+    keys.tweak.encrypt_block(&mut start);
+    let mut tweak = u128::from_le_bytes(start.into());
+    let (blocks, cut) = unit.as_chunks_mut::<16>();
+    let (whole, stolen) = match blocks.split_last_mut() {
+        Some((last, before)) if !cut.is_empty() => (before, Some(last)),
+        _ => (blocks, None),
+    };
+    let mut tweaks = [0u128; BATCH * BLOCKS];
+    for batch in whole.chunks_mut(BATCH * BLOCKS) {
+        for (_, of_block) in batch.iter().zip(&mut tweaks) {
+            *of_block = tweak;
+            tweak = double(tweak);
+        }
+        decrypt_blocks(keys, batch, &tweaks);
+    }
+    let Some(last) = stolen else { return };
+    // The last two are swapped: the whole one ends with what was taken from it to fill up the cut one.
+    decrypt_blocks(keys, core::slice::from_mut(last), &[double(tweak)]);
+    let mut filled = *last;
+    for (cut, filled) in cut.iter_mut().zip(&mut filled) {
+        core::mem::swap(cut, filled);
+    }
+    *last = filled;
+    decrypt_blocks(keys, core::slice::from_mut(last), &[tweak]);
+}
+
+fn decrypt_blocks<D, T>(keys: &Pair<D, T>, blocks: &mut [[u8; 16]], tweaks: &[u128])
+where
+    D: BlockCipherDecrypt<BlockSize = U16>,
+{
+    xor(blocks, tweaks);
+    keys.data.decrypt_blocks(Array::cast_slice_from_core_mut(blocks));
+    xor(blocks, tweaks);
 }
 
 fn decrypt<D, T>(keys: &Pair<D, T>, first: u128, units: &mut [[u8; UNIT]])
@@ -76,9 +126,7 @@ where
             }
         }
         let (blocks, _) = batch.as_flattened_mut().as_chunks_mut::<16>();
-        xor(blocks, &tweaks);
-        keys.data.decrypt_blocks(Array::cast_slice_from_core_mut(blocks));
-        xor(blocks, &tweaks);
+        decrypt_blocks(keys, blocks, &tweaks);
     }
 }
 
@@ -162,6 +210,28 @@ mod tests {
         let first = "1c3b3a102f770386e4836c99e370cf9bea00803f5e482357a4ae12d414a3e63b";
         let last = "773dad38014bd2092fa755c824bb5e54c4f36ffda9fcea70b9c6e693e148c151";
         assert_eq!(ends(&xts, 0xFF, first, last), expected);
+    }
+
+    /// Vectors 15 to 18 of IEEE 1619: units of 17 to 20 bytes. A unit of 512 bytes is decrypted as one of many is.
+    #[test]
+    fn units_of_any_length() {
+        let xts = aes128("fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0", "bfbebdbcbbbab9b8b7b6b5b4b3b2b1b0");
+        for ciphertext in [
+            "6c1625db4671522d3d7599601de7ca09ed",
+            "d069444b7a7e0cab09e24447d24deb1fedbf",
+            "e5df1351c0544ba1350b3363cd8ef4beedbf9d",
+            "9d84c813f719aa2c7be3f66171c7c5c2edbf9dac",
+        ] {
+            let mut unit = hex(ciphertext);
+            xts.decrypt_unit(0x12_3456_789A, &mut unit);
+            assert_eq!(unit, (0..20).take(unit.len()).collect::<Vec<u8>>());
+        }
+        let (mut one, mut many) = ([7u8; UNIT], [7u8; UNIT]);
+        xts.decrypt_unit(5, &mut one);
+        xts.decrypt(5, core::slice::from_mut(&mut many));
+        assert_eq!(one, many);
+        xts.decrypt_unit(5, &mut []);
+        xts.decrypt_unit(5, &mut [1; 15]);
     }
 
     /// Units are numbered on across batches, and past the largest 64-bit number.

@@ -4,6 +4,7 @@ pub mod file;
 pub(crate) mod listing;
 pub mod path;
 pub mod scan;
+pub mod space;
 pub mod types;
 pub mod view;
 pub mod walk;

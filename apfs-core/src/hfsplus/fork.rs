@@ -65,3 +65,25 @@ pub(super) fn check(extents: &FirstExtents, volume_blocks: u32) -> Result<u32, F
     }
     Ok(covered)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(extents: &[(u32, u32)]) -> Result<u32, Damage> {
+        let mut record = FirstExtents::default();
+        record[..extents.len()].copy_from_slice(extents);
+        check(&record, 100).map_err(|flaw| flaw.damage)
+    }
+
+    /// Extents end with the first empty one and lie inside the volume.
+    #[test]
+    fn records_of_extents() {
+        assert_eq!(checked(&[]), Ok(0));
+        assert_eq!(checked(&[(10, 5), (90, 10)]), Ok(15));
+        assert_eq!(checked(&[(90, 11)]), Err(Damage::PastEnd));
+        assert_eq!(checked(&[(u32::MAX, 2)]), Err(Damage::PastEnd));
+        assert_eq!(checked(&[(0, 0), (1, 1)]), Err(Damage::Contradiction));
+        assert_eq!(checked(&[(5, 0)]), Err(Damage::Contradiction));
+    }
+}

@@ -12,8 +12,13 @@ use super::raw::volume::{
 use crate::base::bytes::pod;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
+use crate::base::ids::Uuid;
 use crate::base::time::Timestamp;
+use crate::crypto::hash::uuid_v3;
 use crate::io::read_at::ReadAt;
+
+/// Namespace of the UUIDs of HFS volumes.
+const UUID_NAMESPACE: [u8; 16] = *b"\xB3\xE2\x0F\x39\xF2\x92\x11\xD6\x97\xA4\x00\x30\x65\x43\xEC\xAC";
 
 const STRUCTURE: &str = "HFSPlusVolumeHeader";
 /// Seconds from 1904 to 1970.
@@ -112,12 +117,74 @@ impl VolumeHeader {
         self.raw.lastMountedVersion.iter().map(shown).collect()
     }
 
+    /// True if the volume was unmounted cleanly (sheet hfsplus, section 1.3).
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let attributes = self.attributes();
+        attributes.contains(VolumeAttributes::UNMOUNTED)
+            && !attributes.contains(VolumeAttributes::BOOT_VOLUME_INCONSISTENT)
+    }
+
+    /// When the volume was made, in the local time of whoever did; `None` if that is not kept.
+    #[must_use]
+    pub fn created_local(&self) -> Option<Timestamp> {
+        time(self.raw.createDate.get())
+    }
+
+    /// When it was last changed; `None` if that is not kept.
+    #[must_use]
+    pub fn modified(&self) -> Option<Timestamp> {
+        time(self.raw.modifyDate.get())
+    }
+
+    /// When it was last backed up; `None` if it never was.
+    #[must_use]
+    pub fn backed_up(&self) -> Option<Timestamp> {
+        time(self.raw.backupDate.get())
+    }
+
+    /// When it was last checked; `None` if it never was.
+    #[must_use]
+    pub fn checked(&self) -> Option<Timestamp> {
+        time(self.raw.checkedDate.get())
+    }
+
     /// The eight bytes that stand for the volume's UUID; `None` if there are none.
     #[must_use]
     pub fn volume_id(&self) -> Option<[u8; 8]> {
         let [.., high, low] = self.raw.finderInfo;
         let id = u64::from(high.get()) << 32 | u64::from(low.get());
         (id != 0).then(|| id.to_be_bytes())
+    }
+
+    /// UUID of the volume as macOS shows it, made of [`volume_id`](VolumeHeader::volume_id); `None` if it has none.
+    #[must_use]
+    pub fn uuid(&self) -> Option<Uuid> {
+        self.volume_id().map(|id| uuid_v3(&UUID_NAMESPACE, &id))
+    }
+
+    /// When the volume was made, by the clock of whoever made it: the one date that is local time.
+    #[must_use]
+    pub fn created_local(&self) -> Option<Timestamp> {
+        time(self.raw.createDate.get())
+    }
+
+    /// When the volume was changed last.
+    #[must_use]
+    pub fn modified(&self) -> Option<Timestamp> {
+        time(self.raw.modifyDate.get())
+    }
+
+    /// When the volume was backed up last.
+    #[must_use]
+    pub fn backed_up(&self) -> Option<Timestamp> {
+        time(self.raw.backupDate.get())
+    }
+
+    /// When the volume was checked last.
+    #[must_use]
+    pub fn checked(&self) -> Option<Timestamp> {
+        time(self.raw.checkedDate.get())
     }
 
     /// True if another header describes the same structure: geometry and places of the trees. Counts and dates of the
@@ -224,4 +291,82 @@ fn finding(error: Error) -> Result<Corrupt> {
 
 fn wrong(field: &'static str, damage: Damage, found: impl fmt::Display) -> Error {
     Corrupt::new(damage, Place::new(STRUCTURE, field)).found(found).into()
+}
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "offsets written by hand")]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    /// A volume of 64 blocks of 512 bytes with both headers.
+    fn volume() -> Vec<u8> {
+        let mut bytes = alloc::vec![0; 64 * 512];
+        for at in [1024, 64 * 512 - 1024] {
+            bytes[at..at + 4].copy_from_slice(b"H+\0\x04");
+            bytes[at + 8..at + 12].copy_from_slice(b"10.0");
+            bytes[at + 40..at + 48].copy_from_slice(&[0, 0, 2, 0, 0, 0, 0, 64]);
+            bytes[at + 104..at + 112].copy_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8]);
+        }
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> (Vec<bool>, Vec<Damage>) {
+        let headers = Headers::read(&bytes).unwrap();
+        let copies = headers.valid.iter().map(|found| found.is_copy).collect();
+        (copies, headers.findings.iter().map(|finding| finding.damage).collect())
+    }
+
+    /// Fields of a valid header.
+    #[test]
+    fn fields() {
+        let header = VolumeHeader::parse(&volume()[1024..]).unwrap();
+        assert_eq!((header.variant(), header.block_size(), header.len()), (Variant::HfsPlus, 512, 32_768));
+        assert_eq!(header.last_mounted_version(), "10.0");
+        assert_eq!(header.volume_id(), Some([1, 2, 3, 4, 5, 6, 7, 8]));
+    }
+
+    /// Both headers are read; either may be damaged, and is said to be.
+    #[test]
+    fn either_serves() {
+        let sound = volume();
+        assert_eq!(read(&sound), (alloc::vec![false, true], alloc::vec![]));
+        let mut first = sound.clone();
+        first[1024] = 0;
+        assert_eq!(read(&first), (alloc::vec![true], alloc::vec![Damage::Magic]));
+        let mut copy = sound.clone();
+        copy[64 * 512 - 1024] = 0;
+        assert_eq!(read(&copy), (alloc::vec![false], alloc::vec![Damage::Magic]));
+        let mut longer = sound.clone();
+        longer.resize(100 * 512, 0);
+        assert_eq!(read(&longer), (alloc::vec![false, true], alloc::vec![]), "at the end of the blocks");
+        assert_eq!(read(&sound[..32 * 512]).1, [Damage::Missing], "a cut-off device");
+        let mut other = sound;
+        other[1024 + 272 + 16 + 3] = 9;
+        assert_eq!(read(&other), (alloc::vec![false, true], alloc::vec![Damage::Contradiction]));
+    }
+
+    /// What no volume can have is refused.
+    #[test]
+    fn lies() {
+        let damage = |at: usize, new: &[u8]| {
+            let mut bytes = volume()[1024..].to_vec();
+            bytes[at..at + new.len()].copy_from_slice(new);
+            VolumeHeader::parse(&bytes).unwrap_err().corrupt().unwrap().damage
+        };
+        assert_eq!(damage(0, b"HX"), Damage::Range, "HFSX of version 4");
+        assert_eq!(damage(40, &[0, 0, 1, 0]), Damage::Range, "blocks of 256 bytes");
+        assert_eq!(damage(40, &[0, 0, 6, 0]), Damage::Range, "no power of two");
+        assert_eq!(damage(44, &[0, 0, 0, 3]), Damage::Range);
+        assert!(VolumeHeader::parse(&[0; 511]).is_err());
+    }
+
+    /// Seconds since 1904 (section 9); 0 is no date.
+    #[test]
+    fn dates() {
+        assert_eq!(time(2_082_844_800).unwrap().to_string(), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(time(1).unwrap().to_string(), "1904-01-01T00:00:01.000000000Z");
+        assert_eq!(time(u32::MAX).unwrap().to_string(), "2040-02-06T06:28:15.000000000Z");
+        assert_eq!(time(0), None);
+    }
 }

@@ -218,3 +218,103 @@ impl fmt::Debug for Node {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "offsets written by hand")]
+mod tests {
+    use super::*;
+    use crate::hfsplus::record::key;
+    use crate::hfsplus::tree_kind::{CATALOG_FOLDED, EXTENTS};
+
+    const LAYOUT: Layout = Layout { kind: &CATALOG_FOLDED, nodes: 100, fixed_index_key: None };
+
+    /// A node of 512 bytes with these records, each a key and a value.
+    fn node(kind: i8, height: u8, records: &[(&[u8], &[u8])]) -> Vec<u8> {
+        let mut bytes = alloc::vec![0; 512];
+        bytes[8..10].copy_from_slice(&[kind.to_be_bytes()[0], height]);
+        bytes[10..12].copy_from_slice(&u16::try_from(records.len()).unwrap().to_be_bytes());
+        let mut at = 14;
+        let offset = |index: usize, at: usize, bytes: &mut Vec<u8>| {
+            let place = 512 - 2 * (index + 1);
+            bytes[place..place + 2].copy_from_slice(&u16::try_from(at).unwrap().to_be_bytes());
+        };
+        for (index, (key, value)) in records.iter().enumerate() {
+            offset(index, at, &mut bytes);
+            let len = u16::try_from(key.len()).unwrap().to_be_bytes();
+            let record = [&len[..], key, value].concat();
+            bytes[at..at + record.len()].copy_from_slice(&record);
+            at += record.len().next_multiple_of(2);
+        }
+        offset(records.len(), at, &mut bytes);
+        bytes
+    }
+
+    fn leaf() -> Vec<u8> {
+        node(-1, 1, &[(&key::catalog(2, b"\0A"), b"one!"), (&key::catalog(2, b"\0b"), b"two")])
+    }
+
+    fn damage(bytes: Vec<u8>) -> Damage {
+        Node::parse(bytes, 7, &LAYOUT).unwrap_err().corrupt().unwrap().damage
+    }
+
+    fn changed(at: usize, new: &[u8]) -> Vec<u8> {
+        let mut bytes = leaf();
+        bytes[at..at + new.len()].copy_from_slice(new);
+        bytes
+    }
+
+    /// Keys and values come out as they went in; past the last entry there is nothing.
+    #[test]
+    fn records() {
+        let node = Node::parse(leaf(), 7, &LAYOUT).unwrap();
+        assert_eq!((node.count(), node.level(), node.number()), (2, 0, 7));
+        assert_eq!((node.key(0), node.value(0)), (&[0, 0, 0, 2, 0, 1, 0, b'A'][..], &b"one!"[..]));
+        assert_eq!(node.value(1), b"two\0", "a record is filled up to an even length");
+        assert_eq!((node.key(2), node.value(2)), (&[][..], &[][..]));
+        assert_eq!(node.entries_below(&key::catalog(2, b"\0a"), true), 1, "case does not count");
+    }
+
+    /// An index node leads to children; where keys have a fixed length, the child's number is behind that.
+    #[test]
+    fn index() {
+        let index = Node::parse(node(0, 2, &[(&key::catalog(2, b""), &[0, 0, 0, 9])]), 1, &LAYOUT).unwrap();
+        assert_eq!((index.level(), index.child(0)), (1, Some(9)));
+        let padded = [&key::catalog(2, b"")[..], &[0xEE; 4], &[0, 0, 0, 9]].concat();
+        let bytes = node(0, 2, &[(&padded[..6], &padded[6..])]);
+        let fixed = Layout { fixed_index_key: Some(10), ..LAYOUT };
+        assert_eq!(Node::parse(bytes, 1, &fixed).unwrap().child(0), Some(9));
+        assert_eq!(damage(node(0, 2, &[(&key::catalog(2, b""), &[0, 9])])), Damage::Bounds, "no child");
+    }
+
+    /// Whatever is not as section 3.1 says is refused with its kind of damage.
+    #[test]
+    fn lies() {
+        assert_eq!(damage(changed(8, &[2])), Damage::ObjectType, "kind");
+        assert_eq!(damage(changed(9, &[2])), Damage::Level, "a leaf above level 0");
+        assert_eq!(damage(changed(9, &[0])), Damage::Level);
+        assert_eq!(damage(changed(0, &[0, 0, 0, 100])), Damage::Range, "fLink past the last node");
+        assert_eq!(damage(changed(4, &[0, 0, 0, 7])), Damage::Range, "bLink to itself");
+        assert_eq!(damage(changed(10, &[0, 0])), Damage::Range, "no records");
+        assert_eq!(damage(changed(10, &[0xFF, 0xFF])), Damage::Bounds, "more records than fit");
+        assert_eq!(damage(changed(510, &[0, 16])), Damage::Bounds, "first record");
+        assert_eq!(damage(changed(508, &[0, 14])), Damage::Bounds, "offsets do not rise");
+        assert_eq!(damage(changed(508, &[0, 29])), Damage::Bounds, "an odd offset");
+        assert_eq!(damage(changed(506, &[1, 0xFC])), Damage::Bounds, "free space inside the table");
+        assert_eq!(damage(changed(14, &[0, 9])), Damage::Bounds, "key length");
+        assert_eq!(damage(changed(20, &[0, 2])), Damage::Bounds, "name length");
+        assert_eq!(damage(changed(23, b"c")), Damage::KeyOrder);
+        assert_eq!(damage(changed(23, b"B")), Damage::KeyOrder, "equal keys");
+        for len in 0..40 {
+            assert!(Node::parse(leaf()[..len].to_vec(), 7, &LAYOUT).is_err());
+        }
+    }
+
+    /// The keys of the extents overflow tree are as long as they must be.
+    #[test]
+    fn extents() {
+        let layout = Layout { kind: &EXTENTS, nodes: 9, fixed_index_key: Some(10) };
+        let bytes = |len: usize| node(-1, 1, &[(&[0; 10][..len], &[0; 64])]);
+        assert!(Node::parse(bytes(10), 1, &layout).is_ok());
+        assert!(Node::parse(bytes(8), 1, &layout).is_err());
+    }
+}

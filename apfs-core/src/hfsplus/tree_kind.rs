@@ -100,3 +100,58 @@ impl fmt::Debug for TreeKind {
         f.debug_struct("TreeKind").field("name", &self.name).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hfsplus::fork::ForkType;
+    use crate::hfsplus::record::key;
+    use Ordering::{Equal, Less};
+    use alloc::vec::Vec;
+
+    /// Catalog: folder first, then the name by the volume's rule; threads, which have no name, come first.
+    #[test]
+    fn catalog() {
+        let compare = |kind: &TreeKind, a: (u32, &[u8]), b: (u32, &[u8])| {
+            (kind.order)(&key::catalog(a.0, a.1), &key::catalog(b.0, b.1))
+        };
+        assert_eq!(compare(&CATALOG_FOLDED, (2, b"\0z"), (3, b"")), Less);
+        assert_eq!(compare(&CATALOG_FOLDED, (2, b""), (2, b"\0\0")), Less);
+        assert_eq!(compare(&CATALOG_FOLDED, (2, b"\0A"), (2, b"\0a")), Equal);
+        assert_eq!(compare(&CATALOG_BINARY, (2, b"\0A"), (2, b"\0a")), Less);
+    }
+
+    /// Extents: file, fork, block, though the key has the fork first.
+    #[test]
+    fn extents() {
+        let key = |file, fork, block| key::extent(file, fork, block);
+        let compare = |a: Vec<u8>, b: Vec<u8>| (EXTENTS.order)(&a, &b);
+        assert_eq!(compare(key(16, ForkType::Resource, 0), key(17, ForkType::Data, 0)), Less);
+        assert_eq!(compare(key(16, ForkType::Data, 9), key(16, ForkType::Resource, 8)), Less);
+        assert_eq!(compare(key(16, ForkType::Data, 8), key(16, ForkType::Data, 9)), Less);
+    }
+
+    /// Attributes: file, name by its code units, block.
+    #[test]
+    fn attributes() {
+        let compare = |a: (u32, &[u8], u32), b: (u32, &[u8], u32)| {
+            (ATTRIBUTES.order)(&key::attribute(a.0, a.1, a.2), &key::attribute(b.0, b.1, b.2))
+        };
+        assert_eq!(compare((16, b"\0z", 9), (17, b"\0a", 0)), Less);
+        assert_eq!(compare((16, b"\0A", 9), (16, b"\0a", 0)), Less);
+        assert_eq!(compare((16, b"\0a", 0), (16, b"\0a", 9)), Less);
+    }
+
+    /// A key is exactly as long as its name says, and names have a longest length.
+    #[test]
+    fn lengths() {
+        let mut key = key::catalog(2, b"\0a");
+        assert!((CATALOG_FOLDED.is_key)(&key));
+        key.push(0);
+        assert!(!(CATALOG_FOLDED.is_key)(&key));
+        assert!((CATALOG_FOLDED.is_key)(&key::catalog(2, &[0; 510])));
+        assert!(!(CATALOG_FOLDED.is_key)(&key::catalog(2, &[0; 512])));
+        assert!(!(ATTRIBUTES.is_key)(&key::attribute(2, &[0; 256], 0)));
+        assert!(!(CATALOG_FOLDED.is_key)(&[]));
+    }
+}

@@ -8,7 +8,8 @@ use core::fmt;
 use super::btree::{Record, Tree};
 use super::extents::{Overflow, Stream};
 use super::fork::{Fork, ForkType};
-use super::header::{Headers, Variant, VolumeHeader};
+use super::header::{Found, Headers, Variant, VolumeHeader};
+use super::journal::{Journal, JournalState};
 use super::raw::btree::{BINARY_COMPARE, CASE_FOLDING};
 use super::raw::catalog::{
     ATTRIBUTES_FILE_ID, CATALOG_FILE_ID, EXTENTS_FILE_ID, ROOT_FOLDER_ID, ROOT_PARENT_ID,
@@ -60,6 +61,8 @@ struct Inner {
     header: VolumeHeader,
     from_copy: bool,
     wrapper: Option<Wrapper>,
+    journal: Option<Journal>,
+    replayed: bool,
     findings: Vec<Corrupt>,
     store: Arc<Store>,
     trees: Trees,
@@ -119,7 +122,23 @@ impl Volume {
             Some(wrapper) => Arc::new(Window::new(device, wrapper.start, wrapper.len)),
             None => device,
         };
-        let Headers { valid, mut findings } = Headers::read(&*device)?;
+        let stored = Headers::read(&*device)?;
+        let journal = stored.valid.first().and_then(|found| read_journal(&*device, &found.header, &options));
+        let journal = journal.transpose()?;
+        let overlay = match &journal {
+            Some(journal) if !options.no_journal => journal.overlay(device.clone()),
+            _ => None,
+        };
+        let replayed = overlay.is_some();
+        let (device, Headers { valid, mut findings }) = match overlay {
+            // The headers are among what replaying changes.
+            Some(device) => (device.clone(), Headers::read(&*device)?),
+            None => (device, stored),
+        };
+        if let Some(journal) = &journal {
+            findings.extend(journal.findings.iter().cloned());
+            findings.extend(missing_changes(journal, valid.first()));
+        }
         let mut failed = None;
         // A header whose root can't be read is used only if the other one is no better.
         let tries =
@@ -131,7 +150,8 @@ impl Volume {
                     for finding in &findings {
                         inner.store.report(finding);
                     }
-                    let inner = Inner { from_copy: found.is_copy, wrapper, findings, ..inner };
+                    let from_copy = found.is_copy;
+                    let inner = Inner { from_copy, wrapper, journal, replayed, findings, ..inner };
                     return Ok(Volume { inner: Arc::new(inner) });
                 }
                 Err(Error::Corrupt(finding)) => {
@@ -178,6 +198,19 @@ impl Volume {
     #[must_use]
     pub fn wrapper(&self) -> Option<&Wrapper> {
         self.inner.wrapper.as_ref()
+    }
+
+    /// What the journal says; `None` for a volume without one.
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.inner.journal.as_ref()
+    }
+
+    /// True if the volume was not cleanly unmounted and is shown as it will be once its journal is replayed. Nothing
+    /// was written for that.
+    #[must_use]
+    pub fn is_replayed(&self) -> bool {
+        self.inner.replayed
     }
 
     /// What is wrong with headers, journal and trees, where that does not stop reading. The observer was told too.
@@ -390,8 +423,10 @@ impl Inner {
             Err(other) => Err(other),
         };
         let (file_inodes, dir_inodes) = (private(FILE_INODES)?, private(DIR_INODES)?);
-        let (from_copy, wrapper) = (false, None);
+        let (from_copy, wrapper, journal, replayed) = (false, None, None, false);
         Ok(Inner {
+            journal,
+            replayed,
             header,
             from_copy,
             wrapper,
@@ -403,6 +438,36 @@ impl Inner {
             dir_inodes,
             chunks,
         })
+    }
+}
+
+/// The journal of a volume that has one. Who does not want it replayed is not stopped by it either.
+fn read_journal(
+    device: &dyn ReadAt,
+    header: &VolumeHeader,
+    options: &OpenOptions,
+) -> Option<Result<Journal>> {
+    if !header.attributes().contains(VolumeAttributes::JOURNALED) {
+        return None;
+    }
+    let block = u64::from(header.raw().journalInfoBlock.get());
+    let offset = block.saturating_mul(u64::from(header.block_size()));
+    let journal = Journal::read(device, offset, &options.limits);
+    if options.no_journal { journal.ok().map(Ok) } else { Some(journal) }
+}
+
+/// A journal that may hold changes which can't be had.
+fn missing_changes(journal: &Journal, header: Option<&Found>) -> Option<Corrupt> {
+    match &journal.state {
+        JournalState::Unusable(why) => Some(why.clone()),
+        JournalState::OnOtherDevice => {
+            let attributes = header.map(|found| found.header.attributes());
+            let is_clean =
+                attributes.is_some_and(|attributes| attributes.contains(VolumeAttributes::UNMOUNTED));
+            let finding = Corrupt::new(Damage::Missing, Place::new("JournalInfoBlock", "flags"));
+            (!is_clean).then(|| finding.found("a journal on another device, of a volume that was in use"))
+        }
+        _ => None,
     }
 }
 

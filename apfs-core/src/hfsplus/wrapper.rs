@@ -50,3 +50,34 @@ impl Wrapper {
         Ok(Some(Wrapper { start, len }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+
+    /// A classic volume whose blocks of 1,024 bytes begin in sector 16, with a volume in blocks 2 to 4.
+    fn wrapper() -> Vec<u8> {
+        let mut bytes = alloc::vec![0; 65_536];
+        bytes[1024..1026].copy_from_slice(b"BD");
+        bytes[1044..1048].copy_from_slice(&[0, 0, 4, 0]);
+        bytes[1052..1054].copy_from_slice(&[0, 16]);
+        bytes[1148..1154].copy_from_slice(b"H+\0\x02\0\x03");
+        bytes
+    }
+
+    /// Where the embedded volume is; one that leaves the device is refused, classic HFS is named.
+    #[test]
+    fn embedded() {
+        assert_eq!(Wrapper::find(&wrapper()).unwrap(), Some(Wrapper { start: 10_240, len: 3072 }));
+        let mut past = wrapper();
+        past[1152] = 0x10;
+        assert!(Wrapper::find(&past).unwrap_err().corrupt().is_some());
+        let mut classic = wrapper();
+        classic[1148] = 0;
+        assert!(Wrapper::find(&classic).unwrap_err().to_string().contains("classic HFS"));
+        assert_eq!(Wrapper::find(&alloc::vec![0; 4096]).unwrap(), None);
+        assert!(Wrapper::find(&alloc::vec![0; 1100]).is_err());
+    }
+}

@@ -1,4 +1,5 @@
-//! Property lists: the tables of a disk image (sheet dmg, section 2.2), and what describes a sparse bundle.
+//! Property lists: the tables of a disk image (sheet dmg, section 2.2), what describes a sparse bundle, and the parts
+//! that other lists are read with.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -52,8 +53,11 @@ pub fn texts<const N: usize>(xml: &[u8], keys: [&str; N]) -> Result<[Option<Stri
     in_dict(xml, |dict| Ok(keys.map(|key| value(dict, key)?.text().map(|text| text.trim().to_string()))))
 }
 
-/// Parses a list and hands its outermost dictionary over.
-fn in_dict<R>(xml: &[u8], work: impl FnOnce(Node<'_, '_>) -> Result<R>) -> Result<R> {
+/// Parses a list and hands its outermost dictionary over, which may stand without `plist` around it.
+///
+/// # Errors
+/// As [`resource_fork`], and those of `work`.
+pub(crate) fn in_dict<R>(xml: &[u8], work: impl FnOnce(Node<'_, '_>) -> Result<R>) -> Result<R> {
     let text = core::str::from_utf8(xml)
         .map_err(|error| Corrupt::new(Damage::Name, place("").offset(len64(error.valid_up_to()))))?;
     // Apple's lists have a document type without definitions; entities are only good for making a list larger.
@@ -72,7 +76,8 @@ fn in_dict<R>(xml: &[u8], work: impl FnOnce(Node<'_, '_>) -> Result<R>) -> Resul
         }
         error => Corrupt::new(Damage::Range, place("")).found(error).into(),
     })?;
-    let dict = document.root_element().children().find(|node| node.has_tag_name("dict"));
+    let root = document.root_element();
+    let dict = Some(root).into_iter().chain(root.children()).find(|node| node.has_tag_name("dict"));
     work(dict.ok_or_else(|| Error::damage(Damage::Missing, place("dict")))?)
 }
 
@@ -88,14 +93,17 @@ fn entry(dict: Node<'_, '_>) -> Result<Entry> {
 }
 
 /// The value that follows a key of a dictionary.
-fn value<'a, 'input>(dict: Node<'a, 'input>, key: &str) -> Option<Node<'a, 'input>> {
+pub(crate) fn value<'a, 'input>(dict: Node<'a, 'input>, key: &str) -> Option<Node<'a, 'input>> {
     let mut elements = dict.children().filter(Node::is_element);
     elements.find(|node| node.has_tag_name("key") && node.text() == Some(key))?;
     elements.next()
 }
 
 /// The bytes that a `data` element holds, which may be interrupted by white space and comments.
-fn decode(data: Node<'_, '_>) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// `Corrupt` if it is not base64.
+pub(crate) fn decode(data: Node<'_, '_>) -> Result<Vec<u8>> {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let mut digits = Vec::new();
     for text in data.children().filter(Node::is_text).filter_map(|node| node.text()) {

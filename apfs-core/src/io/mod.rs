@@ -6,6 +6,7 @@ pub(crate) mod cache;
 pub mod file;
 #[cfg(feature = "std")]
 pub(crate) mod file_pool;
+pub mod overlay;
 pub mod pieces;
 pub(crate) mod read_ahead;
 pub mod read_at;

@@ -2,7 +2,8 @@
 
 use crc::{Algorithm, CRC_32_ISO_HDLC, Crc, Digest, Table};
 
-/// CRC-32C without the final inversion: the name hash of APFS (sheet apfs-04, section 5).
+/// CRC-32C without the final inversion: the name hash of APFS (sheet apfs-04, section 5), and the checksum of
+/// CoreStorage (sheet corestorage, section 1).
 const NAME_HASH: Algorithm<u32> = Algorithm {
     width: 32,
     poly: 0x1EDC_6F41,
@@ -89,6 +90,12 @@ pub(crate) fn name_hash_digest() -> Digest<'static, u32, Table<16>> {
     NAME.digest()
 }
 
+/// CRC-32C without final inversion.
+#[must_use]
+pub(crate) fn crc32c_plain(bytes: &[u8]) -> u32 {
+    NAME.checksum(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +107,7 @@ mod tests {
         let mut digest = name_hash_digest();
         digest.update(b"123456789");
         assert_eq!(digest.finalize(), !0xE306_9283);
+        assert_eq!(crc32c_plain(b"123456789"), !0xE306_9283);
     }
     /// Zeros taken at once count as if they were given; what came before and comes after counts as well.
     #[test]

@@ -2,3 +2,4 @@
 
 pub mod crc32;
 pub mod fletcher64;
+pub mod journal;

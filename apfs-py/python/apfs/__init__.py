@@ -1,4 +1,4 @@
-"""Reads Apple APFS disks and disk images, without a Mac.
+"""Reads Apple disks and disk images, APFS and HFS+, without a Mac.
 
     import apfs
 
@@ -12,7 +12,7 @@ image is read. What goes wrong is an `ApfsError` and, where one fits, the built-
 
 import warnings
 
-from ._apfs import DEBUG_BUILD, Extent, Partition, Snapshot, Stat
+from ._apfs import DEBUG_BUILD, Extent, HfsInfo, Journal, Partition, Snapshot, Stat
 from ._disk import Container, Disk, Layer, Volumes, open
 from ._errors import (
     ApfsError,
@@ -40,7 +40,9 @@ __all__ = [
     "CorruptError",
     "Disk",
     "Extent",
+    "HfsInfo",
     "IsADirectoryError",
+    "Journal",
     "Layer",
     "LimitError",
     "LockReason",

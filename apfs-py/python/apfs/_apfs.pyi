@@ -1,4 +1,4 @@
-"""The compiled part. Handles are private; `Stat`, `Snapshot`, `Extent` and `Partition` are part of the package."""
+"""The compiled part. Handles are private; `Stat`, `Snapshot`, `HfsInfo` and the like are part of the package."""
 
 from datetime import datetime
 from os import PathLike
@@ -17,6 +17,8 @@ __all__ = [
     "Entries",
     "Extent",
     "FileHandle",
+    "HfsInfo",
+    "Journal",
     "Listing",
     "Partition",
     "Snapshot",
@@ -40,7 +42,8 @@ def lock_reasons() -> list[str]:
 class Stat:
     """Metadata of a file: the names of `os.stat_result`, and friendlier ones beside them.
 
-    Times are UTC. Where a time is not kept, the datetime is ``None`` and the number 0; APFS keeps all four.
+    Times are UTC. Where a time is not kept, the datetime is ``None`` and the number 0; APFS keeps all four, HFS+ those
+    that were ever set.
     """
 
     @property
@@ -51,7 +54,7 @@ class Stat:
         """Number of the file in its volume."""
     @property
     def st_nlink(self) -> int:
-        """Number of hard links; 1 for directories."""
+        """Number of hard links; 1 for directories without links of their own."""
     @property
     def st_uid(self) -> int:
         """Owner."""
@@ -140,6 +143,9 @@ class Stat:
     def compression(self) -> int | None:
         """Type of transparent compression, if the file is compressed."""
     @property
+    def resource_size(self) -> int | None:
+        """Bytes of the resource fork, where that is no attribute: HFS+."""
+    @property
     def protection_class(self) -> int:
         """Default protection class, 0 where there is none."""
     @property
@@ -179,6 +185,113 @@ class Snapshot:
         """Why it can't be relied on, if it can't."""
 
 @final
+class HfsInfo:
+    """What an HFS+ volume says about itself, after its journal.
+
+    Where the copy of the header is used, counts and dates are often old.
+    """
+
+    @property
+    def attributes(self) -> int:
+        """Attributes as stored (``kHFSVolume*``): 0x100 cleanly unmounted, 0x2000 journaled, ..."""
+    @property
+    def last_mounted_version(self) -> str:
+        """Who mounted it last: ``10.0``, ``HFSJ``, ``fsck``, ``H+Lx``, ..."""
+    @property
+    def is_clean(self) -> bool:
+        """True if it was unmounted cleanly."""
+    @property
+    def from_copy(self) -> bool:
+        """True if the volume header is damaged or leads nowhere, and its copy is used."""
+    @property
+    def wrapper_offset(self) -> int | None:
+        """First byte of the volume in its partition, if it is embedded in a classic HFS volume."""
+    @property
+    def block_size(self) -> int:
+        """Bytes of an allocation block."""
+    @property
+    def total_blocks(self) -> int:
+        """Allocation blocks."""
+    @property
+    def free_blocks(self) -> int:
+        """Those that are free, as recorded."""
+    @property
+    def files(self) -> int:
+        """Files as recorded, those that hard links lead to included."""
+    @property
+    def folders(self) -> int:
+        """Folders as recorded, the root not counted."""
+    @property
+    def next_id(self) -> int:
+        """Next catalog node id: files have smaller numbers, unless they are reused."""
+    @property
+    def write_count(self) -> int:
+        """Counts mounts that could write."""
+    @property
+    def encodings(self) -> int:
+        """Text encodings that names had, a bit for each."""
+    @property
+    def finder_info(self) -> list[int]:
+        """``finderInfo`` as stored: blessed folders, and the id that the UUID is made of."""
+    @property
+    def created_local(self) -> datetime | None:
+        """Creation, in the local time of whoever made it: without a time zone."""
+    @property
+    def modified(self) -> datetime | None:
+        """Last change."""
+    @property
+    def backed_up(self) -> datetime | None:
+        """Last backup."""
+    @property
+    def checked(self) -> datetime | None:
+        """Last check."""
+    @property
+    def journal(self) -> Journal | None:
+        """Its journal, if it has one."""
+
+@final
+class Journal:
+    """The journal of an HFS+ volume. What is wrong with it is in `Disk.findings`."""
+
+    @property
+    def state(self) -> str:
+        """What it asks for.
+
+        ``clean``: nothing. ``dirty``: it holds changes. ``needs-init``: it is not written yet. ``on-other-device``: that
+        may hold changes that are missing here. ``unusable``: nothing of it can be replayed, the volume may lack changes.
+        """
+    @property
+    def replayed(self) -> bool:
+        """True if the volume is shown with the changes that the journal holds."""
+    @property
+    def byte_order(self) -> str | None:
+        """``little`` or ``big``, by the machine that wrote it, if there is a valid header."""
+    @property
+    def offset(self) -> int | None:
+        """First byte, from the start of the volume, if that can be read."""
+    @property
+    def length(self) -> int | None:
+        """Length in bytes, if that can be read."""
+    @property
+    def start(self) -> int | None:
+        """Where changes begin, from the start of the journal."""
+    @property
+    def end(self) -> int | None:
+        """Where changes end, from the start of the journal; equal to `start` if there are none."""
+    @property
+    def transactions(self) -> int:
+        """Transactions to replay."""
+    @property
+    def blocks(self) -> int:
+        """Blocks that they write."""
+    @property
+    def bytes(self) -> int:
+        """Bytes of these blocks."""
+    @property
+    def device(self) -> str | None:
+        """UUID of the partition of a journal on another device, as stored."""
+
+@final
 class Extent:
     """One run of a stream."""
 
@@ -190,7 +303,7 @@ class Extent:
         """Length in bytes; the last run may pass the end of the stream."""
     @property
     def physical(self) -> int | None:
-        """Byte offset in the container, ``None`` where nothing is stored."""
+        """Byte offset in the container or HFS+ volume, ``None`` where nothing is stored."""
     @property
     def kind(self) -> str:
         """``data``, ``hole`` or ``unwritten``."""
@@ -240,6 +353,7 @@ class DiskHandle:
         keys: list[bytes | str],
         checksums: str,
         checkpoint: int | None,
+        no_journal: bool,
         force: bool,
         cache_bytes: int | None,
         partition: int | None,
@@ -254,6 +368,8 @@ class DiskHandle:
     def partitions(self) -> list[Partition]: ...
     @property
     def containers(self) -> list[ContainerHandle]: ...
+    @property
+    def volumes(self) -> list[VolumeHandle]: ...
     @property
     def failures(self) -> list[ApfsError]: ...
     @property
@@ -283,11 +399,17 @@ _Record: TypeAlias = tuple[UUID, str, bool, int | None, bool]
 @final
 class VolumeHandle:
     @property
+    def partition(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def hfs(self) -> HfsInfo | None: ...
+    @property
     def index(self) -> int: ...
     @property
     def name(self) -> str: ...
     @property
-    def uuid(self) -> UUID: ...
+    def uuid(self) -> UUID | None: ...
     @property
     def role(self) -> str: ...
     @property
@@ -312,20 +434,21 @@ class VolumeHandle:
 @final
 class ViewHandle:
     @property
-    def xid(self) -> int: ...
+    def xid(self) -> int | None: ...
     @property
     def root(self) -> int: ...
     def find(self, path: str | bytes, follow: bool) -> int: ...
     def stat(self, id: int, path: str | bytes) -> Stat: ...
-    def list(self, id: int, path: str | bytes) -> Listing: ...
+    def link_id(self, path: str | bytes) -> int | None: ...
+    def list(self, id: int, path: str | bytes, private: bool) -> Listing: ...
     def read_link(self, id: int, path: str | bytes) -> str: ...
     def xattrs(self, id: int, path: str | bytes) -> _list[tuple[str, int, int]]: ...
     def xattr(self, id: int, name: str | bytes, path: str | bytes) -> bytes: ...
     def open(self, id: int, stream: str, xattr: str | bytes | None, path: str | bytes) -> FileHandle: ...
     def names(self, id: int) -> _list[tuple[int, str]]: ...
     def path_of(self, id: int) -> str: ...
-    def scan(self, batch: int) -> Entries: ...
-    def walk(self, id: int, path: str | bytes, batch: int) -> Entries: ...
+    def scan(self, batch: int, private: bool) -> Entries: ...
+    def walk(self, id: int, path: str | bytes, batch: int, private: bool) -> Entries: ...
 
 # The name of a method hides that of the type.
 _list = list

@@ -36,6 +36,7 @@ class Options:
 
     open_as: str | None
     checksums: str
+    no_journal: bool
     force: bool
     cache_bytes: int | None
 
@@ -49,6 +50,7 @@ def open(
     open_as: Format | str | None = None,
     checksums: Checksums | str = "require",
     checkpoint: int | None = None,
+    no_journal: bool = False,
     force: bool = False,
     cache_bytes: int | None = None,
     partition: int | None = None,
@@ -59,10 +61,12 @@ def open(
         password, with its dashes. A ``key`` is a raw key, as bytes or in hexadecimal. None of them is kept in Python,
         shown, or pickled.
     open_as: format of the image, whatever it looks like; ``raw`` takes nothing off.
-    checksums: ``require`` refuses what does not match, ``report`` adds it to `Disk.findings`, ``ignore`` does not look.
-    checkpoint: open this transaction instead of the newest.
+    checksums: of APFS: ``require`` refuses what does not match, ``report`` adds it to `Disk.findings`, ``ignore`` does
+        not look.
+    checkpoint: of APFS: open this transaction instead of the newest.
+    no_journal: of HFS+: show volumes as they are stored, without what their journals would change.
     force: go on in spite of features that are not known; answers may be wrong.
-    cache_bytes: memory for metadata of each container, 16 MiB if not said.
+    cache_bytes: memory for metadata of each container or HFS+ volume, 16 MiB if not said.
     partition: look in this partition only.
 
     Files are read fastest from a path: without the interpreter lock and from many threads at a time.
@@ -71,9 +75,9 @@ def open(
         raise TypeError("passwords takes several; one is given as password")
     words = [*([] if password is None else [password]), *passwords]
     keys = [] if key is None else [key]
-    handle = DiskHandle(source, open_as, words, keys, checksums, checkpoint, force, cache_bytes, partition)
+    handle = DiskHandle(source, open_as, words, keys, checksums, checkpoint, no_journal, force, cache_bytes, partition)
     path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    disk = Disk(handle, path, Options(open_as, checksums, force, cache_bytes))
+    disk = Disk(handle, path, Options(open_as, checksums, no_journal, force, cache_bytes))
     if words or keys:
         remember(disk)
     return disk
@@ -99,6 +103,9 @@ class Disk:
         self._source = source
         self._options = options
         self._containers = [Container(self, container) for container in handle.containers]
+        found = [volume for container in self._containers for volume in container.volumes]
+        found += [Volume(self, None, volume) for volume in handle.volumes]
+        self._volumes = sorted(found, key=lambda volume: volume.partition)
 
     @property
     def source(self) -> str | None:
@@ -133,9 +140,9 @@ class Disk:
 
     @property
     def volumes(self) -> Volumes:
-        """The volumes of all containers, locked ones too."""
+        """The volumes of all partitions, APFS and HFS+, locked ones too."""
         self._check_open()
-        return Volumes([volume for container in self._containers for volume in container.volumes])
+        return Volumes(self._volumes)
 
     @property
     def failures(self) -> list[ApfsError]:
@@ -179,7 +186,7 @@ class Container:
         self._disk = disk
         self._handle = handle
         volumes, self._failures = handle.volumes()
-        self._volumes = [Volume(self, volume) for volume in volumes]
+        self._volumes = [Volume(disk, self, volume) for volume in volumes]
 
     @property
     def disk(self) -> Disk:

@@ -35,6 +35,10 @@ class CorruptError(ApfsError, ValueError):
     """Object id."""
     xid: int | None = None
     """Transaction id."""
+    node: int | None = None
+    """Number of a node in its tree, on HFS+."""
+    cnid: int | None = None
+    """Number of a file or folder, on HFS+."""
     expected: str = ""
     """What should stand there."""
     found: str = ""

@@ -110,19 +110,26 @@ class Path(Traversable):
         """Target of a symbolic link as stored."""
         return self._view._handle.read_link(self._own_id(), self._path)
 
-    def iterdir(self) -> Iterator[Path]:
-        """The entries of a directory in stored order."""
-        listing = self._view._handle.list(self._target_id(), self._path)
+    def iterdir(self, *, private: bool = False) -> Iterator[Path]:
+        """The entries of a directory in stored order.
+
+        With ``private`` also what the file system keeps for itself and a Mac does not show: folders of hard links and
+        files of the journal on HFS+.
+        """
+        listing = self._view._handle.list(self._target_id(), self._path, private)
         while batch := listing.next_batch(LIST_BATCH):
             for name, file_id, kind in batch:
                 yield self._child(name, file_id, kind)
 
-    def walk(self, *, on_error: OnError | None = None) -> Iterator[Path]:
+    def walk(self, *, private: bool = False, on_error: OnError | None = None) -> Iterator[Path]:
         """Everything from here down, itself first, directories before their content.
 
         What can't be read is raised and ends the walk; with ``on_error`` it is handed over and the walk goes on.
+        A directory with several hard links (Time Machine on HFS+) is entered at each of them. With ``private`` every
+        entry comes once instead: these directories are not entered, and what the file system keeps for itself, where
+        their content is, comes too.
         """
-        entries = self._view._handle.walk(self._target_id(), self._path, WALK_BATCH)
+        entries = self._view._handle.walk(self._target_id(), self._path, WALK_BATCH, private)
         try:
             while (batch := entries.next_batch()) is not None:
                 for path, stat in batch[0]:
@@ -145,7 +152,8 @@ class Path(Traversable):
     def open_raw(self, stream: Stream = "data") -> RawFile:
         """Opens a stream unbuffered: `RawFile.read_at` reads at any place from any thread.
 
-        ``raw`` is the data stream as stored, compressed or not; ``resource_fork`` the other fork.
+        ``raw`` is the data stream as stored, compressed or not; ``resource_fork`` the other fork, whose length on HFS+
+        is `Stat.resource_size`.
         """
         handle = self._view._handle.open(self._target_id(), stream, None, self._path)
         return RawFile(handle, self._path)
@@ -201,6 +209,11 @@ class Path(Traversable):
         handle = self._view._handle
         found = handle.names(self._own_id())
         return [Path(self._view, posixpath.join(handle.path_of(parent), name)) for parent, name in found]
+
+    @property
+    def link_id(self) -> int | None:
+        """Which of several hard links of the file this is, where the volume numbers them."""
+        return self._view._handle.link_id(self._path)
 
     def _child(self, name: str, file_id: int, kind: str) -> Path:
         child = Path.__new__(Path)

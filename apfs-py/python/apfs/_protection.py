@@ -30,6 +30,8 @@ class LockReason(enum.StrEnum):
     """There is no record that would open it."""
     CONVERTING = "converting"
     """Its encryption is being changed; `LockedError.percent` says how far it is, if that is known."""
+    NEEDS_KEY_FILE = "needs-key-file"
+    """Its key records are in a file on another partition (CoreStorage startup disks)."""
 
 
 @dataclass(frozen=True)

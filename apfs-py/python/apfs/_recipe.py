@@ -15,38 +15,40 @@ from weakref import WeakValueDictionary
 from ._errors import ApfsError, LockedError, build
 
 if TYPE_CHECKING:
-    from ._disk import Container, Disk
+    from ._disk import Disk
     from ._volume import View, Volume
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Source, options and checkpoint of an open container."""
+    """Source and options of an open partition, and the checkpoint of the container in it if it holds one."""
 
     source: str
     open_as: str | None
     checksums: str
+    no_journal: bool
     force: bool
     cache_bytes: int | None
     partition: int
-    container: UUID
-    checkpoint: int
+    container: UUID | None
+    checkpoint: int | None
 
     @staticmethod
-    def of(container: Container) -> Recipe:
-        """The recipe of a container. `TypeError` if it was not opened from a path."""
-        disk = container.disk
+    def of(volume: Volume) -> Recipe:
+        """The recipe of a volume. `TypeError` if it was not opened from a path."""
+        disk, container = volume.disk, volume._container
         if disk.source is None:
             raise TypeError("only what was opened from a path can be pickled")
         return Recipe(
             source=os.path.abspath(disk.source),
             open_as=disk._options.open_as,
             checksums=disk._options.checksums,
+            no_journal=disk._options.no_journal,
             force=disk._options.force,
             cache_bytes=disk._options.cache_bytes,
-            partition=container.partition,
-            container=container.uuid,
-            checkpoint=container.xid,
+            partition=volume.partition,
+            container=None if container is None else container.uuid,
+            checkpoint=None if container is None else container.xid,
         )
 
 
@@ -59,8 +61,8 @@ def remember(disk: Disk) -> None:
     """Lets what is unpickled from now on find a disk that was opened, or unlocked, with a password or key."""
     if disk.source is not None:
         with _lock:
-            for container in disk._containers:
-                _disks[Recipe.of(container)] = disk
+            for volume in disk._volumes:
+                _disks[Recipe.of(volume)] = disk
 
 
 def _open_disk(recipe: Recipe) -> Disk:
@@ -75,6 +77,7 @@ def _open_disk(recipe: Recipe) -> Disk:
                     open_as=recipe.open_as,
                     checksums=recipe.checksums,
                     checkpoint=recipe.checkpoint,
+                    no_journal=recipe.no_journal,
                     force=recipe.force,
                     cache_bytes=recipe.cache_bytes,
                     partition=recipe.partition,
@@ -85,12 +88,13 @@ def _open_disk(recipe: Recipe) -> Disk:
         return disk
 
 
-def open_volume(recipe: Recipe, index: int, uuid: UUID) -> Volume:
+def open_volume(recipe: Recipe, index: int, uuid: UUID | None) -> Volume:
     """The volume of a recipe. `NotFoundError` if another one is in its place now."""
-    for container in _open_disk(recipe).containers:
-        for volume in container.volumes:
-            if (container.uuid, volume.index, volume.uuid) == (recipe.container, index, uuid):
-                return volume
+    for volume in _open_disk(recipe).volumes:
+        container = None if volume._container is None else volume._container.uuid
+        found = (volume.partition, container, volume.index, volume.uuid)
+        if found == (recipe.partition, recipe.container, index, uuid):
+            return volume
     raise build("NotFoundError", f"not found: volume {index} with id {uuid}", recipe.source, {})
 
 

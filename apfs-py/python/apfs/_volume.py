@@ -12,25 +12,52 @@ from ._protection import Protection, UnlockRecord, protection_of
 from ._recipe import Recipe, open_view, open_volume, remember
 
 if TYPE_CHECKING:
-    from ._apfs import Snapshot, Stat, ViewHandle, VolumeHandle
-    from ._disk import Container
+    from ._apfs import HfsInfo, Snapshot, Stat, ViewHandle, VolumeHandle
+    from ._disk import Container, Disk
 
 SCAN_BATCH = 1024
 
 
 class Volume:
-    """A volume. It can always be asked for its names and snapshots; files are in a `View` of it."""
+    """A volume of any kind. It can always be asked for its names and snapshots; files are in a `View` of it.
 
-    def __init__(self, container: Container, handle: VolumeHandle) -> None:
+    What one kind of volume does not have is empty: an HFS+ volume has no snapshots, no group and no encryption.
+    """
+
+    def __init__(self, disk: Disk, container: Container | None, handle: VolumeHandle) -> None:
+        self._disk = disk
         self._container = container
         self._handle = handle
         self._live: View | None = None
         self._snapshots: list[Snapshot] | None = None
 
     @property
+    def disk(self) -> Disk:
+        """The disk that it is on."""
+        return self._disk
+
+    @property
+    def partition(self) -> int:
+        """Number of the partition that it is in."""
+        return self._handle.partition
+
+    @property
+    def kind(self) -> str:
+        """Which file system it is: ``apfs``, ``hfs+`` or ``hfsx``."""
+        return self._handle.kind
+
+    @property
     def container(self) -> Container:
-        """The container that it is in."""
+        """The APFS container that it is in. `UnsupportedError` for an HFS+ volume, which is in none."""
+        if self._container is None:
+            details: dict[str, object] = {"what": "container of an HFS+ volume", "hint": "see disk and partition"}
+            raise build("UnsupportedError", "an HFS+ volume is in no container; see disk and partition", None, details)
         return self._container
+
+    @property
+    def hfs(self) -> HfsInfo | None:
+        """What only HFS+ volumes have: counts and dates of the header, and the journal. ``None`` for any other."""
+        return self._handle.hfs
 
     @property
     def name(self) -> str:
@@ -38,13 +65,13 @@ class Volume:
         return self._handle.name
 
     @property
-    def uuid(self) -> UUID:
-        """Its id."""
+    def uuid(self) -> UUID | None:
+        """Its id. HFS+ volumes may have none."""
         return self._handle.uuid
 
     @property
     def index(self) -> int:
-        """Its slot in the container."""
+        """Its slot in the container, 0 on HFS+."""
         return self._handle.index
 
     @property
@@ -74,7 +101,7 @@ class Volume:
         if password is not None and key is not None:
             raise TypeError("unlock takes a password or a key, not both")
         record = self._handle.unlock(password, key)
-        remember(self._container.disk)
+        remember(self._disk)
         self._snapshots = None  # ids of snapshots can be encrypted
         return None if record is None else UnlockRecord(*record)
 
@@ -100,7 +127,7 @@ class Volume:
 
     @property
     def used_bytes(self) -> int:
-        """Bytes that it takes, snapshots included."""
+        """Bytes that it takes, snapshots included; on HFS+ as recorded."""
         return self._handle.used_bytes
 
     @property
@@ -135,23 +162,29 @@ class Volume:
         """The state that a snapshot keeps, or the live one for ``None``."""
         return self.view if snapshot is None else self.open_snapshot(snapshot)
 
-    def scan(self, *, batch: int = SCAN_BATCH, on_error: OnError | None = None) -> Iterator[list[tuple[str, Stat]]]:
+    def scan(
+        self, *, private: bool = False, batch: int = SCAN_BATCH, on_error: OnError | None = None
+    ) -> Iterator[list[tuple[str, Stat]]]:
         """As `View.scan` of the live state."""
-        return self.view.scan(batch=batch, on_error=on_error)
+        return self.view.scan(private=private, batch=batch, on_error=on_error)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Volume):
             return NotImplemented
-        return self.index == other.index and self._container == other._container
+        if self._container is not None:
+            return self.index == other.index and self._container == other._container
+        same = (self.partition, self.kind, self.uuid, self.name) == (other.partition, other.kind, other.uuid, other.name)
+        return same and (self._disk is other._disk or self._disk.source == other._disk.source is not None)
 
     def __hash__(self) -> int:
-        return hash((self.index, self._container))
+        return hash((self.partition, self.index, self.uuid))
 
     def __repr__(self) -> str:
-        return f"<apfs.Volume {self.index} {self.name!r} role={self.role}{' locked' if self.is_locked else ''}>"
+        facts = f"role={self.role}{' locked' if self.is_locked else ''}" if self.kind == "apfs" else self.kind
+        return f"<apfs.Volume {self.index} {self.name!r} {facts}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return open_volume, (Recipe.of(self._container), self.index, self.uuid)
+        return open_volume, (Recipe.of(self), self.index, self.uuid)
 
 
 class View:
@@ -173,8 +206,8 @@ class View:
         return self._snapshot
 
     @property
-    def xid(self) -> int:
-        """Transaction of this state."""
+    def xid(self) -> int | None:
+        """Transaction of this state; ``None`` on HFS+, which has none."""
         return self._handle.xid
 
     @property
@@ -190,13 +223,16 @@ class View:
         """Path of the file of that number, by its primary link."""
         return Path(self, self._handle.path_of(file_id))
 
-    def scan(self, *, batch: int = SCAN_BATCH, on_error: OnError | None = None) -> Iterator[list[tuple[str, Stat]]]:
+    def scan(
+        self, *, private: bool = False, batch: int = SCAN_BATCH, on_error: OnError | None = None
+    ) -> Iterator[list[tuple[str, Stat]]]:
         """Lists the whole volume in the fastest order, in batches of about ``batch`` pairs of path and metadata.
 
         The order is that of the records, not of the folders. What can't be read is raised and ends the scan; with
-        ``on_error`` it is handed over and the scan goes on.
+        ``on_error`` it is handed over and the scan goes on. With ``private`` what the file system keeps for itself is
+        listed too. Every link is listed once: what is below a folder with several links, below one of them.
         """
-        entries = self._handle.scan(batch)
+        entries = self._handle.scan(batch, private)
         try:
             while (found := entries.next_batch()) is not None:
                 if found[0]:
@@ -218,7 +254,7 @@ class View:
 
     def __repr__(self) -> str:
         state = "live" if self._snapshot is None else repr(self._snapshot.name)
-        return f"<apfs.View of {self._volume.name!r}: {state}, transaction {self.xid}>"
+        return f"<apfs.View of {self._volume.name!r}: {state}{'' if self.xid is None else f', transaction {self.xid}'}>"
 
     def __reduce__(self) -> tuple[object, ...]:
         xid = None if self._snapshot is None else self._snapshot.xid

@@ -28,6 +28,7 @@ pub mod encryption;
 pub mod ewf;
 pub mod fstree;
 pub mod gpt;
+pub mod hfs;
 pub mod image;
 pub mod keybag;
 pub mod live;

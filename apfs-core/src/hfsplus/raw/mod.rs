@@ -4,4 +4,5 @@
 pub mod attribute;
 pub mod btree;
 pub mod catalog;
+pub mod journal;
 pub mod volume;

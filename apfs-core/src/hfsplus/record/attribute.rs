@@ -52,3 +52,27 @@ impl<'a> AttributeRecord<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value in the record must fit there; a fork is as long as it says; the others are refused.
+    #[test]
+    fn records() {
+        let mut bytes = [0; 90];
+        bytes[3] = 0x10;
+        bytes[15] = 3;
+        bytes[16..19].copy_from_slice(b"abc");
+        assert!(matches!(AttributeRecord::parse(&bytes), Ok(AttributeRecord::Inline(b"abc"))));
+        bytes[15] = 80;
+        assert_eq!(AttributeRecord::parse(&bytes).unwrap_err().damage, Damage::Bounds);
+        bytes[3] = 0x20;
+        assert_eq!(AttributeRecord::parse(&bytes).unwrap().value_len(), Some(80));
+        assert!(AttributeRecord::parse(&bytes[..87]).is_err());
+        bytes[3] = 0x30;
+        assert_eq!(AttributeRecord::parse(&bytes).unwrap().value_len(), None);
+        bytes[3] = 0x40;
+        assert_eq!(AttributeRecord::parse(&bytes).unwrap_err().damage, Damage::ObjectType);
+    }
+}

@@ -180,3 +180,55 @@ pub(crate) fn stat(
 
 /// `UF_TRACKED`: the file has a document id.
 const UF_TRACKED: u8 = 0x40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of CNID 17, mode 0100644, with the type and creator of a hard link to inode 99.
+    fn file() -> [u8; 248] {
+        let mut bytes = [0; 248];
+        bytes[1] = 2;
+        bytes[11] = 17;
+        bytes[15] = 1;
+        bytes[42..44].copy_from_slice(&[0x81, 0xA4]);
+        bytes[47] = 99;
+        bytes[48..56].copy_from_slice(&HARD_LINK);
+        bytes
+    }
+
+    /// The type of a record decides what it is; unknown and short ones are refused.
+    #[test]
+    fn kinds_of_records() {
+        let bytes = file();
+        let record = CatalogRecord::parse(&bytes).unwrap();
+        assert_eq!((record.kind(), record.link()), (Kind::File, Some(LinkTo::File(99))));
+        assert!(CatalogRecord::parse(&bytes[..247]).is_err());
+        let mut folder = bytes;
+        folder[1] = 1;
+        let record = CatalogRecord::parse(&folder).unwrap();
+        assert_eq!((record.kind(), record.link()), (Kind::Dir, None), "whatever its mode says");
+        folder[1] = 5;
+        assert_eq!(CatalogRecord::parse(&folder).unwrap_err().damage, Damage::ObjectType);
+    }
+
+    /// A thread names a folder and a name that fits.
+    #[test]
+    fn threads() {
+        let bytes = [0, 3, 0, 0, 0, 0, 0, 2, 0, 1, 0, b'a'];
+        let CatalogRecord::Thread(thread) = CatalogRecord::parse(&bytes).unwrap() else { panic!() };
+        assert_eq!(thread, Thread { is_folder: true, parent: 2, name: b"\0a" });
+        assert!(CatalogRecord::parse(&bytes[..11]).is_err());
+    }
+
+    /// Without type bits the kind is that of the record; dates of 0 are absent.
+    #[test]
+    fn metadata() {
+        let mut bytes = file();
+        bytes[42..44].fill(0);
+        let record = CatalogRecord::parse(&bytes).unwrap();
+        let stat = stat(&record, 2, 1, 4096, false).unwrap();
+        assert_eq!((stat.kind, stat.mode, stat.created, stat.id), (Kind::File, 0, time(1), FileId(17)));
+        assert_eq!((stat.modified, stat.resource_size), (None, Some(0)));
+    }
+}

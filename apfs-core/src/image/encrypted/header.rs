@@ -105,6 +105,7 @@ impl Header {
                         return Ok(keys);
                     }
                 }
+                Secret::KeyFile(_) => {}
                 Secret::Password(password) => {
                     let is_password = |lock: &&Lock| matches!(lock.method(), Method::Password { .. });
                     for lock in self.locks.iter().filter(is_password) {

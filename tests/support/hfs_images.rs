@@ -1,0 +1,58 @@
+//! Images with HFS+ volumes for tests in other languages.
+
+use crate::build::gpt::{Gpt, types};
+use crate::build::hfs::journal::difference;
+use crate::build::hfs::{HfsBuilder, HfsRole, Journal, JournalState, wrapper};
+use crate::build::{ImageBuilder, VolumeBuilder};
+use crate::hfs_volumes::{dir_links, pattern, rich};
+
+/// Bytes of the journals.
+const JOURNAL: usize = 512 << 10;
+
+/// A disk with an APFS container of two volumes, a journaled HFS+ volume and a case-sensitive HFSX volume with hard
+/// links to folders.
+pub fn mixed() -> Vec<u8> {
+    let data = VolumeBuilder::new("Data").file("/hello.txt", "hello");
+    let container = ImageBuilder::new().volume(data).volume(VolumeBuilder::new("Other")).build();
+    let plus = rich("Macintosh HD").journal(JOURNAL, JournalState::Empty).build();
+    let disk = Gpt::new(512)
+        .partition(types::APFS, "apfs", &container.bytes)
+        .partition(types::HFS_PLUS, "plus", &plus.bytes)
+        .partition(types::HFS_PLUS, "x", &dir_links().case_sensitive().build().bytes);
+    disk.build().0
+}
+
+/// A volume that was not unmounted, with changes in its journal: `/new` is in it, and `/folder/pieces` has become
+/// `/folder/renamed`.
+pub fn dirty() -> Vec<u8> {
+    let before = rich("Dirty").journal(JOURNAL, JournalState::Empty).option(|options| {
+        options.dirty = true;
+        options.total_blocks = Some(500);
+    });
+    let renamed: Vec<u16> = "renamed".encode_utf16().collect();
+    let after = before.clone().file("/new", pattern(9000)).rename("/folder/pieces", &renamed).build();
+    let mut image = before.build();
+    let area = image.all(HfsRole::Journal).next().expect("it has a journal").range.clone();
+    let changes = difference(&image.bytes, &after.bytes, 4096, &area);
+    Journal::new().transaction(changes).write(image.journal_mut());
+    image.bytes
+}
+
+/// A volume in a classic one, whose first header is damaged.
+pub fn wrapped() -> Vec<u8> {
+    let (mut bytes, start) = wrapper::wrap(&HfsBuilder::new("Inside").file("/file", "text").build().bytes, "Outside");
+    bytes[start + 1024] = b'?';
+    bytes
+}
+
+/// A volume of which a leaf of the catalog is damaged.
+pub fn damaged() -> Vec<u8> {
+    let volume = HfsBuilder::new("Damaged").dir("/many").max_records_per_node(6);
+    let volume = (0..200).fold(volume, |volume, n| volume.file(&format!("/many/file {n}"), "x"));
+    let mut image = volume.build();
+    let many = image.cnid("/many");
+    let leaves: Vec<u32> = image.trees[&HfsRole::Catalog].leaves_of(many).map(|node| node.number).collect();
+    // Its kind: that of a node of the index.
+    image.edit_node(HfsRole::Catalog, leaves[leaves.len() / 2], |node| node[8] = 0);
+    image.bytes
+}
