@@ -63,7 +63,10 @@ impl apfs_volume {
     pub(crate) fn hfs(&self) -> Result<&hfsplus::Volume> {
         match &self.volume {
             AnyVolume::Hfs(volume) => Ok(volume),
-            _ => Err(Error::unsupported("HFS+ facts of a volume that is not HFS+", "see apfs_volume_info.kind")),
+            _ => Err(Error::unsupported(
+                "HFS+ facts of a volume that is not HFS+",
+                "see apfs_volume_info.kind",
+            )),
         }
     }
 }

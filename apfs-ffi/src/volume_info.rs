@@ -90,9 +90,10 @@ impl From<&Listed> for apfs_volume_info {
     fn from(listed: &Listed) -> apfs_volume_info {
         match &listed.volume {
             Ok(volume) => info(listed.partition, volume, &listed.name),
-            Err(error) => {
-                apfs_volume_info { status: error.class().into(), ..blank(listed.partition, listed.slot, listed.kind) }
-            }
+            Err(error) => apfs_volume_info {
+                status: error.class().into(),
+                ..blank(listed.partition, listed.slot, listed.kind)
+            },
         }
     }
 }

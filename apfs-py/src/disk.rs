@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use apfs_core::apfs::Container;
 use apfs_core::image::probe::Content;
 use apfs_core::{
-    AnyVolume, Checksums, Corrupt, Disk, Error, Format, Limits, Observer, OpenOptions, ReadAt, Result, Secret, Xid,
+    AnyVolume, Checksums, Corrupt, Disk, Error, Format, Limits, Observer, OpenOptions, ReadAt, Result,
+    Secret, Xid,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -307,10 +308,9 @@ impl ContainerHandle {
         let (mut volumes, mut failures) = (Vec::new(), Vec::new());
         for (_, volume) in py.detach(|| self.container.volumes()) {
             match volume {
-                Ok(volume) => volumes.push(VolumeHandle {
-                    volume: AnyVolume::Apfs(volume),
-                    partition: self.partition,
-                }),
+                Ok(volume) => {
+                    volumes.push(VolumeHandle { volume: AnyVolume::Apfs(volume), partition: self.partition })
+                }
                 Err(error) => failures.push(exception(py, &error, None).into_value(py).into_any()),
             }
         }

@@ -1,8 +1,8 @@
 //! What only HFS+ volumes have: the facts of their headers and journals.
 
+use apfs_core::Timestamp;
 use apfs_core::hfsplus::journal::ByteOrder;
 use apfs_core::hfsplus::{self, JournalState, Volume};
-use apfs_core::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::PyDateTime;
 
@@ -37,7 +37,9 @@ impl HfsInfo {
     pub(crate) fn new(py: Python<'_>, volume: &Volume) -> PyResult<HfsInfo> {
         let header = volume.header();
         let raw = header.raw();
-        let utc = |time: Option<Timestamp>| time.map(|time| text::datetime(py, time).map(Bound::unbind)).transpose();
+        let utc = |time: Option<Timestamp>| {
+            time.map(|time| text::datetime(py, time).map(Bound::unbind)).transpose()
+        };
         let created = header.created_local().map(|time| text::local_datetime(py, time));
         Ok(HfsInfo {
             attributes: raw.attributes.get(),
@@ -67,7 +69,9 @@ impl HfsInfo {
 impl HfsInfo {
     fn __repr__(&self) -> String {
         let HfsInfo { block_size, total_blocks, files, folders, .. } = self;
-        format!("HfsInfo(block_size={block_size}, total_blocks={total_blocks}, files={files}, folders={folders})")
+        format!(
+            "HfsInfo(block_size={block_size}, total_blocks={total_blocks}, files={files}, folders={folders})"
+        )
     }
 }
 

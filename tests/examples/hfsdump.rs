@@ -58,6 +58,17 @@ fn main() {
                 walked.len(),
                 scanned == walked
             );
+            let free = volume.count_free_blocks();
+            let want = volume.header().raw().freeBlocks.get();
+            println!(
+                "   uuid {:?} free {:?} want {} journal {:?} replayed {} bad {:?}",
+                volume.header().uuid().map(|u| u.to_string()),
+                free,
+                want,
+                volume.journal().map(|j| format!("{:?} {}", j.state, j.transactions)),
+                volume.is_replayed(),
+                volume.bad_blocks().unwrap().len()
+            );
             for e in errors.iter().take(5) {
                 println!("   scan: {e}");
             }

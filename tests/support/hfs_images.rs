@@ -40,7 +40,8 @@ pub fn dirty() -> Vec<u8> {
 
 /// A volume in a classic one, whose first header is damaged.
 pub fn wrapped() -> Vec<u8> {
-    let (mut bytes, start) = wrapper::wrap(&HfsBuilder::new("Inside").file("/file", "text").build().bytes, "Outside");
+    let (mut bytes, start) =
+        wrapper::wrap(&HfsBuilder::new("Inside").file("/file", "text").build().bytes, "Outside");
     bytes[start + 1024] = b'?';
     bytes
 }

@@ -163,30 +163,6 @@ impl VolumeHeader {
         self.volume_id().map(|id| uuid_v3(&UUID_NAMESPACE, &id))
     }
 
-    /// When the volume was made, by the clock of whoever made it: the one date that is local time.
-    #[must_use]
-    pub fn created_local(&self) -> Option<Timestamp> {
-        time(self.raw.createDate.get())
-    }
-
-    /// When the volume was changed last.
-    #[must_use]
-    pub fn modified(&self) -> Option<Timestamp> {
-        time(self.raw.modifyDate.get())
-    }
-
-    /// When the volume was backed up last.
-    #[must_use]
-    pub fn backed_up(&self) -> Option<Timestamp> {
-        time(self.raw.backupDate.get())
-    }
-
-    /// When the volume was checked last.
-    #[must_use]
-    pub fn checked(&self) -> Option<Timestamp> {
-        time(self.raw.checkedDate.get())
-    }
-
     /// True if another header describes the same structure: geometry and places of the trees. Counts and dates of the
     /// copy are often old.
     #[must_use]
