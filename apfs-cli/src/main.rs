@@ -12,6 +12,7 @@ mod digest;
 mod exit;
 mod extract;
 mod flags;
+mod journal_row;
 mod layer_row;
 mod map;
 mod out;
@@ -51,6 +52,7 @@ fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Hash(args) => cmd::hash::run(&args),
         Command::Find(args) => cmd::find::run(&args),
         Command::Snapshots(args) => cmd::snapshots::run(&args),
+        Command::Backups(args) => cmd::backups::run(&args),
         Command::Convert(args) => cmd::convert::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),
         Command::Unlock(args) => cmd::unlock::run(&args),
