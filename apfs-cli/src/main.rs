@@ -6,6 +6,7 @@
 mod ahead;
 mod args;
 mod cmd;
+mod complete;
 mod content;
 mod copy;
 mod digest;
@@ -35,6 +36,7 @@ use crate::args::{Args, Command};
 use crate::exit::{Failure, Outcome};
 
 fn main() -> ExitCode {
+    complete::answer();
     let args = Args::parse();
     exit::finish(run(args))
 }

@@ -34,7 +34,7 @@ pub(crate) struct Backups {
 
     /// One backup, as for --backup
     #[arg(value_name = "BACKUP")]
-    backup: Option<String>,
+    wanted: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -132,7 +132,7 @@ struct TimeRow {
 
 /// Lists the backups of all volumes, or shows one.
 pub(crate) fn run(args: &Backups) -> Result<Outcome, Failure> {
-    let wanted = args.backup.as_ref().or(args.common.backup.as_ref());
+    let wanted = args.wanted.as_ref().or(args.common.backup.as_ref());
     if args.common.snapshot.is_some() {
         return Err(Failure::Usage(
             "backups shows all snapshots with backups: leave out --snapshot".to_owned(),

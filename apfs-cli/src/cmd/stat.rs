@@ -11,10 +11,12 @@ use apfs_core::hfsplus::CatalogFacts;
 use apfs_core::text::escape::Escaped;
 use apfs_core::{ExtentKind, ExtentRun, Fs, Kind, Stat as Metadata, StreamId, Timestamp, XattrInfo};
 use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use crate::args::Common;
 use crate::cmd::ls::mode_text;
+use crate::complete::in_image;
 use crate::exit::{Failure, Outcome};
 use crate::flags;
 use crate::out::Out;
@@ -37,7 +39,7 @@ pub(crate) struct Stat {
     common: Common,
 
     /// Files or directories
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required = true, add = ArgValueCompleter::new(in_image))]
     paths: Vec<OsString>,
 
     /// Also the extents of the data stream: offset in the file, length, offset in the container, in bytes
