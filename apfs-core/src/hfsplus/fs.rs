@@ -189,7 +189,7 @@ impl Volume {
             return if stored.is_empty() { Ok(None) } else { Err(Error::damage(Damage::ObjectType, place)) };
         };
         let name = shown(stored);
-        check_name(&name, record, dir)?;
+        check_name(name.as_bytes(), record, dir)?;
         let added = catalog::date_added(common);
         let own = common.cnid.get();
         let mut entry =
@@ -249,8 +249,8 @@ impl Volume {
 }
 
 /// A name must be one component of a path.
-pub(super) fn check_name(name: &Name, record: &Record, dir: u32) -> Result<()> {
-    if matches!(name.as_bytes(), b"" | b"." | b"..") {
+pub(super) fn check_name(name: &[u8], record: &Record, dir: u32) -> Result<()> {
+    if matches!(name, b"" | b"." | b"..") {
         return Err(Error::damage(Damage::Name, record.place("HFSPlusCatalogKey", "nodeName").cnid(dir)));
     }
     Ok(())

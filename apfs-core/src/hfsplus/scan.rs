@@ -290,7 +290,7 @@ impl<'v> Pass<'v> {
         let path = self.places.path(parent, |path| push_text(stored, path));
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
         let private = private || (parent == ROOT_FOLDER_ID && Volume::is_private_name(name));
-        let checked = check_name(&Name::from(name), record, parent);
+        let checked = check_name(name, record, parent);
         match stat.and_then(|stat| checked.map(|()| stat)) {
             Ok(stat) => {
                 self.ledger.count(1);
