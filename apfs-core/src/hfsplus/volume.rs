@@ -22,7 +22,7 @@ use super::tree_kind::{ATTRIBUTES, CATALOG_BINARY, CATALOG_FOLDED, EXTENTS};
 use super::wrapper::Wrapper;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
-use crate::base::ids::FileId;
+use crate::base::ids::{FileId, Uuid};
 use crate::base::limits::Limits;
 use crate::base::options::OpenOptions;
 use crate::decmpfs::ChunkCache;
@@ -188,10 +188,10 @@ impl Volume {
         self.inner.from_copy
     }
 
-    /// Its id.
+    /// Its id, as macOS shows it; `None` if it has none.
     #[must_use]
-    pub fn uuid(&self) -> Option<crate::base::ids::Uuid> {
-        None
+    pub fn uuid(&self) -> Option<Uuid> {
+        self.header().uuid()
     }
 
     /// The classic volume around it, if there is one.
