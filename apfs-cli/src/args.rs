@@ -6,7 +6,7 @@ use apfs_core::{Checksums, Format};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::cmd::{
-    cat, convert, extract, find, hash, info, ls, man, snapshots, stat, tree, unlock, verify, xattr,
+    backups, cat, convert, extract, find, hash, info, ls, man, snapshots, stat, tree, unlock, verify, xattr,
 };
 use crate::secrets::SecretArgs;
 
@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Find(find::Find),
     /// List the snapshots of volumes
     Snapshots(snapshots::Snapshots),
+    /// List the backups that Time Machine left: machines, dates, states, volumes
+    Backups(backups::Backups),
     /// Write the raw disk in a disk image to a file
     Convert(convert::Convert),
     /// Compare the checksums that a disk image carries
@@ -95,6 +97,15 @@ pub(crate) struct Common {
     /// The state that a snapshot keeps, by name or transaction
     #[arg(long, value_name = "NAME|XID", help_heading = "Which state of which volume")]
     pub(crate) snapshot: Option<String>,
+
+    /// In a backup of Time Machine: its name, the time in it, or latest; MACHINE/ before it chooses among several
+    #[arg(
+        long,
+        value_name = "[MACHINE/]BACKUP",
+        conflicts_with = "snapshot",
+        help_heading = "Which state of which volume"
+    )]
+    pub(crate) backup: Option<String>,
 
     /// An older checkpoint of the container, by transaction
     #[arg(long, value_name = "XID", help_heading = "Which state of which volume")]

@@ -111,6 +111,9 @@ static NOTED: AtomicBool = AtomicBool::new(false);
 /// Set by [`needs_secret`].
 static NEEDS_SECRET: AtomicBool = AtomicBool::new(false);
 
+/// Set by [`be_quiet`].
+static QUIET: AtomicBool = AtomicBool::new(false);
+
 /// How a secret is given, said once and last.
 const HOW_TO_GIVE: &str = "a password is given with --password-file, --password-fd or the variable APFS_PASSWORD, a raw \
                            key with --key-file; `apfs unlock` shows what opens it";
@@ -126,8 +129,21 @@ pub(crate) fn note(finding: &Corrupt) {
     say(format_args!("apfs: noted: {finding}"));
 }
 
+/// From now on says nothing and asks nothing.
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// True if nothing may be said or asked.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// Prints a line to standard error. That nobody reads it is no reason to stop.
 pub(crate) fn say(line: impl Display) {
+    if is_quiet() {
+        return;
+    }
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 

@@ -62,6 +62,21 @@ const INODE: [(u64, &str); 32] = [
 /// Flags of a container (`nx_flags`).
 const CONTAINER: [(u64, &str); 3] = [(1, "RESERVED_1"), (2, "RESERVED_2"), (4, "CRYPTO_SW")];
 
+/// Finder flags of files and folders (`fdFlags`, `frFlags`).
+const FINDER: [(u64, &str); 11] = [
+    (0x1, "isOnDesk"),
+    (0xE, "color"),
+    (0x40, "isShared"),
+    (0x80, "hasNoINITs"),
+    (0x100, "hasBeenInited"),
+    (0x400, "hasCustomIcon"),
+    (0x800, "isStationery"),
+    (0x1000, "nameLocked"),
+    (0x2000, "hasBundle"),
+    (0x4000, "isInvisible"),
+    (0x8000, "isAlias"),
+];
+
 /// Flags of an extended attribute.
 const XATTR: [(u64, &str); 4] =
     [(1, "stream"), (2, "embedded"), (4, "owned by the file system"), (8, "reserved 8")];
@@ -81,22 +96,20 @@ pub(crate) fn container(flags: u64) -> Vec<String> {
     names(flags, &CONTAINER)
 }
 
+/// Names of the Finder flags that are set.
+pub(crate) fn finder(flags: u16) -> Vec<String> {
+    names(u64::from(flags), &FINDER)
+}
+
 /// Names of the attribute flags that are set.
 pub(crate) fn xattr(flags: u16) -> Vec<String> {
     names(u64::from(flags), &XATTR)
 }
 
 /// Names of the flags that are set in a set of the library.
-pub(crate) fn of_set<F: Flags<Bits = u64> + Copy>(set: F) -> Vec<String> {
+pub(crate) fn of_set<F: Flags<Bits: Into<u64>> + Copy>(set: F) -> Vec<String> {
     let mut names: Vec<String> = set.iter_names().map(|(name, _)| name.to_owned()).collect();
-    push_rest(&mut names, set.bits() & !F::all().bits());
-    names
-}
-
-/// Names of the flags that are set in a set of 32 bits.
-pub(crate) fn of_set32<F: Flags<Bits = u32> + Copy>(set: F) -> Vec<String> {
-    let mut names: Vec<String> = set.iter_names().map(|(name, _)| name.to_owned()).collect();
-    push_rest(&mut names, u64::from(set.bits() & !F::all().bits()));
+    push_rest(&mut names, set.bits().into() & !F::all().bits().into());
     names
 }
 

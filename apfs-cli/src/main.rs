@@ -6,12 +6,14 @@
 mod ahead;
 mod args;
 mod cmd;
+mod complete;
 mod content;
 mod copy;
 mod digest;
 mod exit;
 mod extract;
 mod flags;
+mod journal_row;
 mod layer_row;
 mod map;
 mod out;
@@ -34,6 +36,7 @@ use crate::args::{Args, Command};
 use crate::exit::{Failure, Outcome};
 
 fn main() -> ExitCode {
+    complete::answer();
     let args = Args::parse();
     exit::finish(run(args))
 }
@@ -51,6 +54,7 @@ fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Hash(args) => cmd::hash::run(&args),
         Command::Find(args) => cmd::find::run(&args),
         Command::Snapshots(args) => cmd::snapshots::run(&args),
+        Command::Backups(args) => cmd::backups::run(&args),
         Command::Convert(args) => cmd::convert::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),
         Command::Unlock(args) => cmd::unlock::run(&args),

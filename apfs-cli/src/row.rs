@@ -29,6 +29,9 @@ pub(crate) struct Row<'a> {
     volume: String,
     volume_index: usize,
     snapshot: Option<String>,
+    /// The backup that the path begins in, if one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup: Option<String>,
     path: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_raw: Option<String>,
@@ -120,6 +123,7 @@ impl<'a> Row<'a> {
             volume: lossy(target.volume_name().as_bytes()).into_owned(),
             volume_index: view.volume_index(),
             snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
+            backup: target.backup.as_ref().map(|backup| backup.name.clone()),
             path: lossy(path),
             path_raw: core::str::from_utf8(path).is_err().then(|| hex(path)),
             kind: stat.kind.word(),

@@ -8,7 +8,7 @@ use apfs_core::Secret;
 use clap::Args as ClapArgs;
 use zeroize::Zeroizing;
 
-use crate::exit::Failure;
+use crate::exit::{Failure, is_quiet};
 
 /// Variable that holds a password.
 const VARIABLE: &str = "APFS_PASSWORD";
@@ -97,7 +97,7 @@ impl SecretArgs {
 
     /// Asks for a password, if somebody sits at the terminal; `None` if not, or for an empty answer.
     pub(crate) fn ask(&self, what: &str) -> Option<Secret> {
-        if self.no_prompt || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if self.no_prompt || is_quiet() || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
         }
         let text = Zeroizing::new(rpassword::prompt_password(format!("Password for {what}: ")).ok()?);

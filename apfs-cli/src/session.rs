@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use apfs_core::apfs::{Container, Snapshot, Volume};
+use apfs_core::backups::{self, Backup, Machine, Problem};
+use apfs_core::hfsplus::JournalState;
 use apfs_core::image::probe::Content;
 use apfs_core::text::name::NameRule;
 use apfs_core::{
@@ -10,7 +12,9 @@ use apfs_core::{
 };
 
 use crate::args::Common;
+use crate::cmd::backups::no_backup;
 use crate::exit::{self, Failure, Outcome};
+use crate::journal_row::JournalRow;
 
 /// An opened image and what of it was asked for.
 #[derive(Debug)]
@@ -45,14 +49,24 @@ impl Held {
 pub(crate) struct Target {
     pub(crate) part: usize,
     pub(crate) view: AnyFs,
-    /// Folder in which paths begin, without a final slash; empty for the root.
-    pub(crate) base: Vec<u8>,
+    /// The backup in which paths begin, if that is not the root.
+    pub(crate) backup: Option<InBackup>,
+}
+
+/// A backup that is looked at.
+#[derive(Debug)]
+pub(crate) struct InBackup {
+    /// Machine and name.
+    pub(crate) name: String,
+    /// Its folder.
+    path: Vec<u8>,
 }
 
 impl Target {
     /// A path of the command line as a path of the volume.
     pub(crate) fn in_volume(&self, path: &[u8]) -> Vec<u8> {
-        [&self.base, &b"/"[..], path].concat()
+        let base = self.backup.as_ref().map_or(&[][..], |backup| &backup.path);
+        [base, b"/", path].concat()
     }
 
     /// Name of the live volume.
@@ -65,8 +79,11 @@ impl Target {
         self.view.snapshot_name()
     }
 
-    /// Name of the volume, and of the snapshot if it is one, for headings and messages.
+    /// Name of the volume, and of the snapshot or backup if it is one, for headings and messages.
     pub(crate) fn title(&self) -> String {
+        if let Some(backup) = &self.backup {
+            return format!("{} at {}", self.volume_name(), backup.name);
+        }
         match self.snapshot_name() {
             Some(snapshot) => format!("{} at {snapshot}", self.volume_name()),
             None => self.volume_name().to_string(),
@@ -159,8 +176,8 @@ impl Session {
             };
             match &held {
                 Ok(Held::Container(container)) => self.say_state(part, container, outcome),
-                // The observer was told what is wrong with it.
-                Ok(Held::Hfs(_)) => {}
+                // What is wrong with it the observer was told.
+                Ok(Held::Hfs(volume)) => say_journal(part, volume),
                 Err(error) => outcome.problem(format!("partition {part}: {error}")),
             }
             all.push((part, held));
@@ -239,12 +256,15 @@ impl Session {
     /// Every readable state that was asked for: of each volume the live one or the snapshot of `--snapshot`, and
     /// with `all_snapshots` each usable snapshot besides.
     pub(crate) fn targets(&self, all_snapshots: bool, outcome: &mut Outcome) -> Result<Vec<Target>, Failure> {
+        if let Some(wanted) = &self.common.backup {
+            return self.in_backups(wanted, outcome);
+        }
         let image = self.common.source.image.display();
         let volumes = self.volumes(outcome)?;
         let mut targets = Vec::new();
         for (part, volume) in &volumes {
             let mut take = |view: apfs_core::Result<AnyFs>, what: &str| match view {
-                Ok(view) => targets.push(Target { part: *part, view, base: Vec::new() }),
+                Ok(view) => targets.push(Target { part: *part, view, backup: None }),
                 Err(error) => {
                     let line = match error.class() {
                         Class::Locked => error.to_string(),
@@ -273,6 +293,65 @@ impl Session {
             return Err(Failure::Usage(format!("{image}: no volume could be opened")));
         }
         Ok(targets)
+    }
+
+    /// What Time Machine left on the volumes that were asked for. What can't be read is said.
+    pub(crate) fn backups(
+        &self,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<(usize, AnyVolume, Vec<Machine>)>, Failure> {
+        let mut all = Vec::new();
+        for (part, volume) in self.volumes(outcome)? {
+            if let AnyVolume::Apfs(volume) = &volume
+                && volume.role().name() == Some("backup")
+            {
+                // Whether that opens it is found out by whoever needs it.
+                let _ = self.unlocking(volume, || volume.view().map(AnyFs::Apfs));
+            }
+            let name = volume.name();
+            match backups::find(&volume) {
+                Ok(found) => {
+                    for Problem { at, error, .. } in found.problems {
+                        match error.class() {
+                            Class::Locked => outcome.problem(error),
+                            _ => outcome.problem(format!("volume {name}: {at}: {error}")),
+                        }
+                    }
+                    all.push((part, volume, found.machines));
+                }
+                Err(error) => outcome.problem(format!("volume {name}: {error}")),
+            }
+        }
+        Ok(all)
+    }
+
+    /// The trees of the backups of a name.
+    fn in_backups(&self, wanted: &str, outcome: &mut Outcome) -> Result<Vec<Target>, Failure> {
+        let (mut targets, mut failed) = (Vec::new(), None);
+        for (part, volume, machines) in self.backups(outcome)? {
+            for (machine, backup) in chosen(&machines, wanted) {
+                let name = format!("{}/{}", machine.name, backup.name);
+                match backup.open(&volume) {
+                    Ok(tree) => {
+                        let path = backup.path.strip_suffix(b"/").unwrap_or(&backup.path).to_vec();
+                        targets.push(Target { part, view: tree.fs, backup: Some(InBackup { name, path }) });
+                    }
+                    Err(error) => {
+                        if let Some(earlier) = failed.replace(Failure::Core(name, error)) {
+                            outcome.problem(earlier);
+                        }
+                    }
+                }
+            }
+        }
+        match failed {
+            Some(failure) if targets.is_empty() => Err(failure),
+            None if targets.is_empty() => Err(no_backup(&self.common, wanted)),
+            failed => {
+                failed.into_iter().for_each(|failure| outcome.problem(failure));
+                Ok(targets)
+            }
+        }
     }
 
     /// The states of an APFS volume that were asked for.
@@ -308,6 +387,24 @@ impl Session {
             Err(error) => take(Err(error), &format!("{what}: snapshots")),
         }
     }
+}
+
+/// The backups of a name, with or without that of the machine before it. A whole name counts more than the time in it.
+pub(crate) fn chosen<'m>(machines: &'m [Machine], wanted: &str) -> Vec<(&'m Machine, &'m Backup)> {
+    let all = machines.iter().flat_map(|machine| machine.backups.iter().map(move |backup| (machine, backup)));
+    let is_of = |machine: &Machine, name: &str| {
+        NameRule::NormalizationInsensitive.same(machine.name.as_bytes(), name.as_bytes())
+    };
+    let matches = |(machine, backup): &(&Machine, &Backup), exactly: bool| {
+        let name = match wanted.split_once('/') {
+            Some((name, rest)) if is_of(machine, name) => rest,
+            Some(_) => return false,
+            None => wanted,
+        };
+        if exactly { backup.name.as_bytes() == name.as_bytes() } else { backup.is_named(name) }
+    };
+    let exact: Vec<_> = all.clone().filter(|found| matches(found, true)).collect();
+    if exact.is_empty() { all.filter(|found| matches(found, false)).collect() } else { exact }
 }
 
 /// What of Apple's a partition holds that is not read, with advice. Others, such as EFI, hold nothing that was asked
@@ -353,6 +450,21 @@ fn no_volume_in(partition: &Partition) -> Error {
         Content::Unknown => Error::not_found(format!("a volume in partition {}", partition.index)),
         content => Error::unsupported(content.to_string(), content.advice()),
     }
+}
+
+/// Whether what is shown is what is stored. That is no problem, whichever it is.
+fn say_journal(part: usize, volume: &hfsplus::Volume) {
+    let Some(journal) = volume.journal().filter(|journal| journal.state == JournalState::Dirty) else {
+        return;
+    };
+    let what = JournalRow::amount(journal);
+    let what = match volume.is_replayed() {
+        true => format!(
+            "was in use; shown as after a replay of its journal: {what}; --no-journal shows it as stored"
+        ),
+        false => format!("was in use; shown as stored, without its journal: {what}"),
+    };
+    exit::say(format_args!("apfs: partition {part}, volume {}: {what}", volume.name()));
 }
 
 /// True if `wanted` names the volume: by name, index, UUID, or of APFS `role:` and a role.

@@ -25,6 +25,7 @@
 //! | [`Disk`] | a file, device node or buffer: partitions, containers, volumes |
 //! | [`apfs::Container`], [`apfs::Volume`] | checkpoints, roles, groups, snapshots |
 //! | [`apfs::View`] | a volume's files, live or at a snapshot; [`apfs::View::scan`] lists everything fastest |
+//! | [`backups`] | what Time Machine left on a volume, and the tree of each backup |
 //! | [`Fs`], [`FsExt`] | what every file system can do: stat, list, read, by number or by path |
 //! | [`apfs::btree`], [`apfs::record`], [`apfs::raw`] | trees, records and structures as they lie on disk |
 //! | [`ReadAt`] | your own source of bytes |
@@ -40,6 +41,7 @@ extern crate std;
 
 pub mod any;
 pub mod apfs;
+pub mod backups;
 pub mod base;
 pub mod codec;
 pub mod corestorage;

@@ -67,7 +67,8 @@ const HFSPLUS: [&str; 18] = [
 /// The folder or file that a module belongs to, and how high it stands. `None` for what has no place.
 fn place(module: &[&str]) -> Option<(String, usize)> {
     let (system, unit) = match module {
-        ["any", ..] => return Some(("any".to_owned(), usize::MAX - 1)),
+        ["any", ..] => return Some(("any".to_owned(), usize::MAX - 2)),
+        ["backups", ..] => return Some(("backups".to_owned(), usize::MAX - 1)),
         ["open", ..] => return Some(("open".to_owned(), usize::MAX)),
         [system @ ("apfs" | "hfsplus"), name, ..] => (*system, format!("{system}/{name}")),
         [name, ..] => ("", (*name).to_owned()),
@@ -100,7 +101,7 @@ fn violations(module: &[&str], source: &str) -> Vec<String> {
             }
             // What the `mod.rs` of a file system hands out is for the floors above.
             None => {
-                !(["any", "open"].contains(&unit.as_str())
+                !(["any", "backups", "open"].contains(&unit.as_str())
                     && matches!(path.first(), Some(&("apfs" | "hfsplus"))))
             }
         }

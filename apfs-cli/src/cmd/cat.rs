@@ -7,8 +7,10 @@ use std::io::{self, IsTerminal};
 use apfs_core::text::escape::Escaped;
 use apfs_core::{Error, Fs, Kind, Name, Stat, StreamId};
 use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::Common;
+use crate::complete::in_image;
 use crate::content::Reader;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
@@ -30,7 +32,7 @@ pub(crate) struct Cat {
     common: Common,
 
     /// Files; with -R also directories
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required = true, add = ArgValueCompleter::new(in_image))]
     paths: Vec<OsString>,
 
     #[command(flatten)]

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use apfs_core::text::escape::Escaped;
 use apfs_core::{FileId, FsExt};
 use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::Common;
+use crate::complete::in_image;
 use crate::exit::{Failure, Outcome};
 use crate::extract::pax::Archive;
 use crate::extract::report::{Report, Summary};
@@ -40,7 +42,7 @@ pub(crate) struct Extract {
     pub(crate) common: Common,
 
     /// Directory whose content, or file which, is extracted
-    #[arg(value_name = "PATH", default_value = "/")]
+    #[arg(value_name = "PATH", default_value = "/", add = ArgValueCompleter::new(in_image))]
     pub(crate) path: OsString,
 
     /// Directory to fill, new or empty; with --to tar the archive (- for standard output)

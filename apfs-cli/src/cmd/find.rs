@@ -5,8 +5,10 @@ mod test;
 use std::ffi::OsString;
 
 use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::Common;
+use crate::complete::in_image;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
 use crate::parts;
@@ -31,7 +33,7 @@ pub(crate) struct Find {
     common: Common,
 
     /// Where to look, with all that is below
-    #[arg(value_name = "PATH", default_value = "/")]
+    #[arg(value_name = "PATH", default_value = "/", add = ArgValueCompleter::new(in_image))]
     paths: Vec<OsString>,
 
     #[command(flatten)]

@@ -6,9 +6,11 @@ use std::ffi::OsString;
 use apfs_core::text::escape::Escaped;
 use apfs_core::{Kind, Stat};
 use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use crate::args::Common;
+use crate::complete::in_image;
 use crate::digest;
 use crate::exit::{Failure, Outcome};
 use crate::out::{Out, hex};
@@ -31,7 +33,7 @@ pub(crate) struct Hash {
     common: Common,
 
     /// Files, or directories with all that is below
-    #[arg(value_name = "PATH", default_value = "/")]
+    #[arg(value_name = "PATH", default_value = "/", add = ArgValueCompleter::new(in_image))]
     paths: Vec<OsString>,
 
     #[command(flatten)]

@@ -6,8 +6,10 @@ use std::slice;
 use apfs_core::text::escape::Escaped;
 use apfs_core::{Fs, Kind, Stat};
 use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::Common;
+use crate::complete::in_image;
 use crate::digest;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
@@ -29,7 +31,7 @@ pub(crate) struct Ls {
     common: Common,
 
     /// Directory or file to list
-    #[arg(value_name = "PATH", default_value = "/")]
+    #[arg(value_name = "PATH", default_value = "/", add = ArgValueCompleter::new(in_image))]
     path: OsString,
 
     #[command(flatten)]

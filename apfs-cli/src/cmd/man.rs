@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, CommandFactory};
 use clap_complete::Shell;
 
 use crate::args::Args;
+use crate::complete;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
 
@@ -24,8 +25,12 @@ pub(crate) struct Man {
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  apfs completions bash > /usr/local/share/bash-completion/completions/apfs
-  apfs completions zsh > ~/.zfunc/_apfs")]
+  source <(apfs completions bash)         in ~/.bashrc
+  source <(apfs completions zsh)          in ~/.zshrc
+  apfs completions fish | source          in ~/.config/fish/config.fish
+
+The shell then asks this program while you type: paths inside an image are completed too. What they print belongs to
+this version of the program.")]
 pub(crate) struct Completions {
     /// Shell that is to complete
     #[arg(value_enum)]
@@ -51,7 +56,7 @@ pub(crate) fn run(args: &Man) -> Result<Outcome, Failure> {
 /// Prints completions.
 pub(crate) fn completions(args: &Completions) -> Result<Outcome, Failure> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Args::command(), "apfs", &mut text);
+    complete::register(&args.shell.to_string(), &mut text)?;
     print(&text)?;
     Ok(Outcome::default())
 }

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod backups;
 pub(crate) mod cat;
 pub(crate) mod convert;
 pub(crate) mod extract;

@@ -1,23 +1,29 @@
 //! `apfs stat`: everything that is known about files.
 
+mod hfs;
+
 use core::fmt::{Display, LowerHex};
 use std::ffi::OsString;
 use std::io;
 
 use apfs_core::decmpfs::kind_name;
+use apfs_core::hfsplus::CatalogFacts;
 use apfs_core::text::escape::Escaped;
 use apfs_core::{ExtentKind, ExtentRun, Fs, Kind, Stat as Metadata, StreamId, Timestamp, XattrInfo};
 use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use crate::args::Common;
 use crate::cmd::ls::mode_text;
+use crate::complete::in_image;
 use crate::exit::{Failure, Outcome};
 use crate::flags;
 use crate::out::Out;
 use crate::place::{self, Follow, Found, Item};
-use crate::row::{Row, RowContext, lossy};
+use crate::row::{Row, RowContext, lossy, resource_fork};
 use crate::session::Session;
+use hfs::HfsRow;
 
 /// Extents asked for at a time.
 const BATCH: usize = 256;
@@ -33,7 +39,7 @@ pub(crate) struct Stat {
     common: Common,
 
     /// Files or directories
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required = true, add = ArgValueCompleter::new(in_image))]
     paths: Vec<OsString>,
 
     /// Also the extents of the data stream: offset in the file, length, offset in the container, in bytes
@@ -60,11 +66,17 @@ struct FileRow<'a> {
     allocated: u64,
     links: Vec<String>,
     bsd_flag_names: Vec<String>,
-    internal_flag_names: Vec<String>,
-    protection_class: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    internal_flag_names: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protection_class: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compression: Option<String>,
-    write_generation: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    write_generation: Option<u32>,
+    /// What only HFS+ says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hfs: Option<HfsRow>,
     modified: Option<String>,
     changed: Option<String>,
     created: Option<String>,
@@ -91,6 +103,7 @@ struct Details<'a> {
     stat: Metadata,
     links: Vec<Vec<u8>>,
     extents: Option<Vec<ExtentRun>>,
+    facts: Option<CatalogFacts>,
 }
 
 /// Shows all files that were asked for.
@@ -135,7 +148,8 @@ impl<'a> Details<'a> {
         let extents = wanted.then(|| extents(file)).and_then(|extents| {
             extents.map_err(|error| outcome.problem(format!("{}: extents: {error}", Escaped(&path)))).ok()
         });
-        Ok(Details { file, path, stat, links, extents })
+        let facts = view.as_hfs().map(|volume| volume.facts(file.id)).transpose()?;
+        Ok(Details { file, path, stat, links, extents, facts })
     }
 
     fn item(&self) -> Item<'_> {
@@ -145,6 +159,7 @@ impl<'a> Details<'a> {
     fn row(&self, outcome: &mut Outcome) -> FileRow<'_> {
         let stat = &self.stat;
         let context = RowContext { target: self.file.target, hash: false };
+        let is_apfs = self.file.target.view.as_apfs().is_some();
         let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
         FileRow {
             row: Row::new(&context, &self.item(), outcome),
@@ -152,10 +167,11 @@ impl<'a> Details<'a> {
             allocated: stat.allocated,
             links: self.links.iter().map(|path| lossy(path).into_owned()).collect(),
             bsd_flag_names: flags::bsd(stat.bsd_flags),
-            internal_flag_names: flags::inode(stat.internal_flags),
-            protection_class: stat.protection_class,
+            internal_flag_names: is_apfs.then(|| flags::inode(stat.internal_flags)),
+            protection_class: is_apfs.then_some(stat.protection_class),
             compression: stat.compression.map(|compression| kind_name(compression.kind)),
-            write_generation: stat.write_generation,
+            write_generation: is_apfs.then_some(stat.write_generation),
+            hfs: self.facts.as_ref().map(HfsRow::new),
             modified: text(stat.modified),
             changed: text(stat.changed),
             created: text(stat.created),
@@ -179,7 +195,12 @@ impl<'a> Details<'a> {
         }
         field(out, "File id", stat.id)?;
         field(out, "Parent", stat.parent)?;
-        field(out, "Data stream", stat.private_id)?;
+        if self.facts.is_none() {
+            field(out, "Data stream", stat.private_id)?;
+        }
+        if let Some(link) = self.file.link_id() {
+            field(out, "This link", link)?;
+        }
         match stat.nchildren {
             Some(count) => field(out, "Entries", count)?,
             None => field(out, "Links", stat.nlink)?,
@@ -193,6 +214,9 @@ impl<'a> Details<'a> {
         field(out, "Allocated", stat.allocated)?;
         if let Some(sparse) = stat.sparse_bytes {
             field(out, "Holes", format_args!("{sparse} bytes"))?;
+        }
+        if let Some(size) = resource_fork(stat) {
+            field(out, "Resource fork", size)?;
         }
         if let Some(compression) = stat.compression {
             field(out, "Compression", kind_name(compression.kind))?;
@@ -215,9 +239,14 @@ impl<'a> Details<'a> {
             }
         }
         flag_field(out, "BSD flags", stat.bsd_flags, &flags::bsd(stat.bsd_flags))?;
-        flag_field(out, "APFS flags", stat.internal_flags, &flags::inode(stat.internal_flags))?;
-        field(out, "Protection class", stat.protection_class)?;
-        field(out, "Write generation", stat.write_generation)?;
+        match &self.facts {
+            Some(facts) => HfsRow::new(facts).show(out)?,
+            None => {
+                flag_field(out, "APFS flags", stat.internal_flags, &flags::inode(stat.internal_flags))?;
+                field(out, "Protection class", stat.protection_class)?;
+                field(out, "Write generation", stat.write_generation)?;
+            }
+        }
         self.show_xattrs(out, outcome)?;
         self.show_extents(out)
     }
@@ -229,8 +258,12 @@ impl<'a> Details<'a> {
         });
         let mut label = "Attributes";
         for XattrInfo { name, size, flags, .. } in &xattrs {
-            let flags = flags::xattr(*flags).join(", ");
-            field(out, label, format_args!("{name}, {size} bytes ({flags})"))?;
+            let flags = match &self.facts {
+                // HFS+ attributes have no flags.
+                Some(_) => String::new(),
+                None => format!(" ({})", flags::xattr(*flags).join(", ")),
+            };
+            field(out, label, format_args!("{name}, {size} bytes{flags}"))?;
             label = "";
         }
         Ok(())
@@ -292,12 +325,17 @@ fn extents(file: &Found<'_>) -> apfs_core::Result<Vec<ExtentRun>> {
     }
 }
 
-fn flag_field(out: &mut Out, label: &str, flags: impl LowerHex, names: &[String]) -> io::Result<()> {
+pub(super) fn flag_field(
+    out: &mut Out,
+    label: &str,
+    flags: impl LowerHex,
+    names: &[String],
+) -> io::Result<()> {
     let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     field(out, label, format_args!("{flags:#x}{names}"))
 }
 
-fn field(out: &mut Out, label: &str, value: impl Display) -> io::Result<()> {
+pub(super) fn field(out: &mut Out, label: &str, value: impl Display) -> io::Result<()> {
     let colon = if label.is_empty() { " " } else { ":" };
     out.display(format_args!("{:<18}{value}", format!("{label}{colon}")))?;
     out.line()

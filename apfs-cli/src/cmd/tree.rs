@@ -7,8 +7,10 @@ use std::slice;
 use apfs_core::text::escape::Escaped;
 use apfs_core::{DirEntry, FileId, Fs, Kind};
 use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::args::Common;
+use crate::complete::in_image;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
 use crate::place::{self, Follow, Found, Hidden, Item, join};
@@ -27,7 +29,7 @@ pub(crate) struct Tree {
     common: Common,
 
     /// Directory to begin with
-    #[arg(value_name = "PATH", default_value = "/")]
+    #[arg(value_name = "PATH", default_value = "/", add = ArgValueCompleter::new(in_image))]
     path: OsString,
 
     #[command(flatten)]

@@ -6,9 +6,11 @@ use std::slice;
 use apfs_core::text::escape::Escaped;
 use apfs_core::{Fs, FsExt, Name, StreamId, XattrInfo};
 use clap::Args as ClapArgs;
+use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use crate::args::Common;
+use crate::complete::in_image;
 use crate::content::Reader;
 use crate::exit::{Failure, Outcome};
 use crate::flags;
@@ -32,7 +34,7 @@ pub(crate) struct Xattr {
     common: Common,
 
     /// File or directory
-    #[arg(value_name = "PATH")]
+    #[arg(value_name = "PATH", add = ArgValueCompleter::new(in_image))]
     path: OsString,
 
     /// Attribute to print

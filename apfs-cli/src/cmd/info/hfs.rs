@@ -1,16 +1,15 @@
 //! What `apfs info` says of an HFS+ volume.
 
+use apfs_core::FileId;
 use apfs_core::hfsplus::raw::volume::HFSPlusForkData;
 use apfs_core::hfsplus::{self, Variant};
-use apfs_core::{FileId, Timestamp};
 use serde::Serialize;
 
 use super::model::Time;
 use crate::flags;
+use crate::journal_row::JournalRow;
 use crate::row::lossy;
 
-/// Seconds from 1904 to 1970.
-const MAC_EPOCH: i64 = 2_082_844_800;
 /// What a volume says of folders that matter to who starts from it, in the order of `finderInfo`.
 const BLESSED: [&str; 6] = ["system", "startup application", "opened", "Mac OS 9", "reserved", "Mac OS X"];
 
@@ -47,6 +46,10 @@ pub(super) struct HfsVolume {
     pub(super) text_encodings: Vec<u32>,
     pub(super) blessed: Vec<Blessed>,
     pub(super) special_files: Vec<SpecialFile>,
+    /// It was unmounted as it should be.
+    pub(super) clean: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) journal: Option<JournalRow>,
     /// Where the volume lies in the classic HFS volume around it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) wrapper: Option<WrapperRow>,
@@ -91,11 +94,10 @@ impl HfsVolume {
             Variant::HfsPlus => "HFS+",
             Variant::HfsX => "HFSX",
         };
-        let created = since_1904(raw.createDate.get()).map(|time| {
+        let created = header.created_local().map(|time| {
             let (year, month, day, hour, minute, second) = time.civil();
             format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
         });
-        let time = |seconds: u32| since_1904(seconds).map(Time::new);
         let encodings = raw.encodingsBitmap.get();
         HfsVolume {
             index: 0,
@@ -112,11 +114,11 @@ impl HfsVolume {
             files: raw.fileCount.get(),
             folders: raw.folderCount.get(),
             created_local: created,
-            modified: time(raw.modifyDate.get()),
-            backed_up: time(raw.backupDate.get()),
-            checked: time(raw.checkedDate.get()),
+            modified: header.modified().map(Time::new),
+            backed_up: header.backed_up().map(Time::new),
+            checked: header.checked().map(Time::new),
             last_mounted_by: header.last_mounted_version(),
-            attributes: flags::of_set32(header.attributes()),
+            attributes: flags::of_set(header.attributes()),
             write_count: raw.writeCount.get(),
             next_catalog_id: raw.nextCatalogID.get(),
             next_allocation: raw.nextAllocation.get(),
@@ -132,16 +134,13 @@ impl HfsVolume {
                 special("startup", &raw.startupFile),
             ]
             .into(),
+            clean: header.is_clean(),
+            journal: JournalRow::new(volume),
             wrapper: volume.wrapper().map(|wrapper| WrapperRow { offset: wrapper.start, size: wrapper.len }),
             from_copy: volume.from_copy(),
             findings: volume.findings().iter().map(ToString::to_string).collect(),
         }
     }
-}
-
-fn since_1904(seconds: u32) -> Option<Timestamp> {
-    let since_1970 = i64::from(seconds).saturating_sub(MAC_EPOCH);
-    (seconds != 0).then(|| Timestamp(since_1970.saturating_mul(1_000_000_000)))
 }
 
 /// Number of a text encoding by its bit: two have numbers beyond 63.

@@ -111,8 +111,12 @@ fn show_hfs(volume: &HfsVolume, out: &mut Out) -> io::Result<()> {
     field(out, INDENT, "Free", size(volume.free_bytes))?;
     field(out, INDENT, "Content", format_args!("{} files, {} folders", volume.files, volume.folders))?;
     list(out, INDENT, "Attributes", &volume.attributes)?;
+    field(out, INDENT, "Cleanly unmounted", yes(volume.clean))?;
+    if let Some(journal) = &volume.journal {
+        field(out, INDENT, "Journal", &journal.words)?;
+    }
     field(out, INDENT, "Last mounted by", &volume.last_mounted_by)?;
-    field(out, INDENT, "Mounts to write", volume.write_count)?;
+    field(out, INDENT, "Write count", volume.write_count)?;
     if let Some(created) = &volume.created_local {
         field(out, INDENT, "Created", format_args!("{created} (local time of its maker)"))?;
     }

@@ -1,0 +1,99 @@
+//! Looks for what Time Machine left on a volume.
+
+use alloc::vec::Vec;
+
+use super::backup::{Attribute, Backups, Problem};
+use super::{apfs, hfs};
+use crate::any::AnyVolume;
+use crate::base::bytes::len64;
+use crate::base::error::{Class, Error, Result};
+use crate::base::ids::FileId;
+use crate::fs::path::FsExt;
+use crate::fs::types::{DirEntry, DirPos, Kind, Name};
+use crate::fs::view::Fs;
+
+/// Entries of one folder that are looked at. A backup an hour for ten years makes 87,600.
+const MOST_ENTRIES: usize = 200_000;
+/// Entries read at a time.
+const BATCH: usize = 256;
+/// Longest attribute that is read.
+const MOST_VALUE: u64 = 4096;
+
+/// Finds the backups on a volume; nothing at all on most. Of a locked volume snapshots are found by their names.
+///
+/// # Errors
+/// What keeps the volume from being looked at. What concerns one backup is among the [problems](Backups::problems).
+pub fn find(volume: &AnyVolume) -> Result<Backups> {
+    let mut backups = Backups::default();
+    match volume {
+        AnyVolume::Apfs(volume) => apfs::find(volume, &mut backups)?,
+        AnyVolume::Hfs(volume) => hfs::find(volume, &mut backups),
+    }
+    Ok(backups)
+}
+
+impl Backups {
+    /// Keeps what went wrong, and gives what did not.
+    pub(super) fn note<T>(&mut self, at: &[u8], result: Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.push(Problem { at: Name::from(at), error });
+                None
+            }
+        }
+    }
+
+    /// The folders in a folder, and links, sorted by name.
+    pub(super) fn entries(&mut self, fs: &dyn Fs, dir: FileId, path: &[u8]) -> Vec<DirEntry> {
+        let (mut entries, mut pos) = (Vec::new(), DirPos::default());
+        loop {
+            let before = entries.len();
+            let read = fs.read_dir(dir, &mut pos, &mut entries, BATCH);
+            let failed = read.is_err();
+            self.note(path, read);
+            let is_end = if failed { pos.is_end() } else { entries.len() == before };
+            if is_end {
+                break;
+            }
+            entries.retain(|entry| matches!(entry.kind, Kind::Dir | Kind::Symlink));
+            if entries.len() > MOST_ENTRIES {
+                let limit = Error::limit("backups in one folder", len64(MOST_ENTRIES), len64(entries.len()));
+                self.note::<()>(path, Err(limit));
+                break;
+            }
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    /// Time Machine's attributes of a folder.
+    pub(super) fn attributes(&mut self, fs: &dyn Fs, id: FileId, path: &[u8]) -> Vec<Attribute> {
+        const PREFIXES: [&[u8]; 3] = [b"com.apple.backup.", b"com.apple.backupd.", b"com.apple.timemachine."];
+        let mut attributes = Vec::new();
+        for xattr in self.note(path, fs.xattrs(id)).unwrap_or_default() {
+            let name = xattr.name.as_bytes();
+            if xattr.size > MOST_VALUE || !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
+            if let Some(value) = self.note(path, fs.xattr(id, name)) {
+                attributes.push(Attribute { name: xattr.name, value });
+            }
+        }
+        attributes
+    }
+}
+
+/// The file at a path, if there is one.
+pub(super) fn find_path(fs: &dyn Fs, path: &str) -> Result<Option<FileId>> {
+    match fs.find_no_follow(path) {
+        Ok(id) => Ok(Some(id)),
+        Err(error) if matches!(error.class(), Class::NotFound | Class::WrongKind) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A path and a name in it.
+pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    [path.strip_suffix(b"/").unwrap_or(path), b"/", name].concat()
+}
