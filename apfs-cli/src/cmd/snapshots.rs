@@ -31,6 +31,7 @@ struct Listing {
 
 /// Lists the snapshots of all volumes, locked ones included.
 pub(crate) fn run(args: &Snapshots) -> Result<Outcome, Failure> {
+    args.common.without_backup()?;
     let mut outcome = Outcome::default();
     let session = Session::open(&args.common)?;
     let mut out = Out::new();

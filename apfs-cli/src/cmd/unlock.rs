@@ -82,6 +82,7 @@ struct OpenedBy {
 
 /// Shows everything that is encrypted.
 pub(crate) fn run(args: &Unlock) -> Result<Outcome, Failure> {
+    args.common.without_backup()?;
     let (mut outcome, source) = (Outcome::default(), &args.common.source);
     let secrets = source.secrets.named()?;
     let disk_image = source.encryption()?.map(|info| ImageRow {
