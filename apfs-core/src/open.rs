@@ -1,5 +1,6 @@
 //! Floor 6: one door. Finds what is on a disk and opens it.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -11,6 +12,7 @@ use crate::base::damage::Corrupt;
 use crate::base::error::{Error, Result};
 use crate::base::ids::Uuid;
 use crate::base::options::OpenOptions;
+use crate::corestorage::{Group, LogicalVolume, PhysicalVolume};
 use crate::hfsplus;
 use crate::image::format::Format;
 use crate::image::layers::{Layer, Unwrapped, unwrap};
@@ -356,6 +358,54 @@ impl Disk {
             _ => false,
         };
         self.partitions.iter().filter(holds).map(|partition| partition.index).collect()
+    }
+
+    /// Numbers of the partitions that hold a CoreStorage physical volume, or should by their type.
+    #[must_use]
+    pub fn core_storage_partitions(&self) -> Vec<usize> {
+        let is_typed = |partition: &Partition| partition.type_name == "Apple_CoreStorage";
+        let holds = |partition: &&Partition| partition.content == Content::CoreStorage || is_typed(partition);
+        self.partitions.iter().filter(holds).map(|partition| partition.index).collect()
+    }
+
+    /// The CoreStorage volume groups of the disk, each with the numbers of its partitions. What can't be opened, such as
+    /// one of which another disk has a part, is an error of its own.
+    ///
+    /// Groups that are spread over several disks are put together with [`Group::open`].
+    #[must_use]
+    pub fn volume_groups(&self, options: &OpenOptions) -> Vec<(Vec<usize>, Result<Group>)> {
+        let mut groups = Vec::new();
+        let mut volumes: BTreeMap<Uuid, (Vec<usize>, Vec<PhysicalVolume>)> = BTreeMap::new();
+        for index in self.core_storage_partitions() {
+            match self.partition_device(index).and_then(PhysicalVolume::open) {
+                Ok(volume) => {
+                    let (indices, volumes) = volumes.entry(volume.group_uuid()).or_default();
+                    indices.push(index);
+                    volumes.push(volume);
+                }
+                Err(error) => groups.push((alloc::vec![index], Err(error))),
+            }
+        }
+        groups.extend(volumes.into_values().map(|(indices, volumes)| (indices, Group::of(volumes, options))));
+        groups.sort_by(|(one, _), (other, _)| one.cmp(other));
+        groups
+    }
+
+    /// The logical volumes of all CoreStorage groups on the disk, each with the number of the first of its group's
+    /// partitions. A group that can't be opened is an error.
+    #[must_use]
+    pub fn logical_volumes(&self, options: &OpenOptions) -> Vec<(usize, Result<LogicalVolume>)> {
+        let mut volumes = Vec::new();
+        for (partitions, group) in self.volume_groups(options) {
+            let first = partitions.first().copied().unwrap_or(0);
+            match group {
+                Ok(group) => {
+                    volumes.extend(group.logical_volumes().iter().map(|volume| (first, Ok(volume.clone()))));
+                }
+                Err(error) => volumes.push((first, Err(error))),
+            }
+        }
+        volumes
     }
 
     /// The error of a disk without any volume that is read: `Unsupported` with what it holds instead, `NotFound` if

@@ -1081,9 +1081,13 @@ enum apfs_status apfs_volume_unlock(const struct apfs_volume *volume,
                                     const struct apfs_secret *secret,
                                     struct apfs_error **err);
 
-// Gives every link of every file and directory of a volume to `entry`, with its path, in the order of the records:
-// several times faster than going through the directories. What can't be read is an entry of its own, and the scan
-// goes on. `flags`: APFS_SCAN_PRIVATE or 0.
+// Gives everything on a volume to `entry`, with its path, in the order of the records: several times faster than going
+// through the directories. What can't be read is an entry of its own, and the scan goes on. `flags`: APFS_SCAN_PRIVATE
+// or 0.
+//
+// With APFS_SCAN_PRIVATE every record comes once. Without, what a Mac shows comes: directories with several hard links
+// (Time Machine on HFS+) with their content at each of them, for which a volume that has any is gone through by
+// directories.
 //
 // Fails with APFS_STATUS_CANCELLED if `entry` returned anything but 0.
 //

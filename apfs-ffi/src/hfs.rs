@@ -183,13 +183,13 @@ impl From<&JournalState> for apfs_journal_state {
     }
 }
 
-impl From<&Journal> for apfs_journal {
-    fn from(journal: &Journal) -> apfs_journal {
+impl apfs_journal {
+    fn new(journal: &Journal, replayed: bool) -> apfs_journal {
         let (info, header) = (journal.info.as_ref(), journal.header.as_ref());
         let device = info.and_then(|info| info.external_uuid.as_ref());
         apfs_journal {
             state: (&journal.state).into(),
-            replayed: false,
+            replayed,
             big_endian: header.is_some_and(|header| header.byte_order == ByteOrder::Big),
             offset: info.map_or(0, |info| info.offset),
             len: info.map_or(0, |info| info.size),
@@ -233,7 +233,9 @@ pub unsafe extern "C" fn apfs_volume_get_journal(
 ) -> apfs_status {
     call!(err, {
         let (volume, out) = (given!(volume), out!(out));
-        out.put(volume.hfs()?.journal().map_or(NO_JOURNAL, apfs_journal::from));
+        let volume = volume.hfs()?;
+        let replayed = volume.is_replayed();
+        out.put(volume.journal().map_or(NO_JOURNAL, |journal| apfs_journal::new(journal, replayed)));
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 use core::ffi::c_void;
 use core::ptr;
 
-use apfs_core::{AnyFs, Error, Result, Scan, ScanEntry, WalkError};
+use apfs_core::{AnyFs, Error, Fs, FsExt, Result, Scan, Stat, WalkError};
 
 use crate::error::apfs_error;
 use crate::ptr::{ScanHook, apfs_bytes};
@@ -39,26 +39,40 @@ pub struct apfs_scan_entry {
 pub type apfs_scan_fn =
     Option<unsafe extern "C" fn(context: *mut c_void, entry: *const apfs_scan_entry) -> i32>;
 
-fn sound(entry: &ScanEntry<'_>) -> apfs_scan_entry {
-    let link = entry.link_id.map_or(0, |_| APFS_SCAN_ENTRY_LINK_ID);
-    let private = if entry.private { APFS_SCAN_ENTRY_PRIVATE } else { 0 };
-    apfs_scan_entry {
-        path: entry.path.into(),
-        stat: entry.stat.into(),
-        known: link | private,
-        link_id: entry.link_id.unwrap_or(0),
-        error: ptr::null(),
+impl apfs_scan_entry {
+    fn new(path: &[u8], stat: &Stat, link_id: Option<u64>, is_private: bool) -> apfs_scan_entry {
+        let link = link_id.map_or(0, |_| APFS_SCAN_ENTRY_LINK_ID);
+        let private = if is_private { APFS_SCAN_ENTRY_PRIVATE } else { 0 };
+        apfs_scan_entry {
+            path: path.into(),
+            stat: stat.into(),
+            known: link | private,
+            link_id: link_id.unwrap_or(0),
+            error: ptr::null(),
+        }
+    }
+
+    fn unreadable(failed: &WalkError, error: &apfs_error) -> apfs_scan_entry {
+        apfs_scan_entry {
+            path: failed.path.as_slice().into(),
+            stat: apfs_stat { id: failed.id.0, ..apfs_stat::UNKNOWN },
+            known: 0,
+            link_id: 0,
+            error,
+        }
     }
 }
 
-fn unreadable(failed: &WalkError, error: &apfs_error) -> apfs_scan_entry {
-    apfs_scan_entry {
-        path: failed.path.as_slice().into(),
-        stat: apfs_stat { id: failed.id.0, ..apfs_stat::UNKNOWN },
-        known: 0,
-        link_id: 0,
-        error,
-    }
+/// Hands over an entry, or what could not be read; an error if the caller wants no more.
+fn hand_over(hook: &ScanHook, item: Result<apfs_scan_entry, WalkError>) -> Result<()> {
+    let goes_on = match item {
+        Ok(entry) => hook.call(&entry),
+        Err(failed) => {
+            let error = apfs_error::from(&failed.error);
+            hook.call(&apfs_scan_entry::unreadable(&failed, &error))
+        }
+    };
+    if goes_on { Ok(()) } else { Err(Error::Cancelled) }
 }
 
 fn scan(view: &AnyFs, flags: u32, hook: &ScanHook) -> Result<()> {
@@ -66,23 +80,34 @@ fn scan(view: &AnyFs, flags: u32, hook: &ScanHook) -> Result<()> {
         return Err(Error::Misuse("flags: unknown flag"));
     }
     let with_private = flags & APFS_SCAN_PRIVATE != 0;
-    let ledger = view.scan(None, &mut |item| {
-        let goes_on = match item {
-            Ok(entry) if entry.private && !with_private => true,
-            Ok(entry) => hook.call(&sound(&entry)),
-            Err(failed) => {
-                let error = apfs_error::from(&failed.error);
-                hook.call(&unreadable(&failed, &error))
+    // By the records the content of a directory with several links is below a private one.
+    if !with_private && view.has_dir_links() {
+        return view.walk(view.root()).try_for_each(|item| match item {
+            Ok(found) => {
+                let entry = apfs_scan_entry::new(&found.path, &found.stat, found.entry.link_id, false);
+                hand_over(hook, Ok(entry))
             }
-        };
-        if goes_on { Ok(()) } else { Err(Error::Cancelled) }
+            Err(failed) => hand_over(hook, Err(failed)),
+        });
+    }
+    let ledger = view.scan(None, &mut |item| match item {
+        Ok(found) if found.private && !with_private => Ok(()),
+        Ok(found) => {
+            let entry = apfs_scan_entry::new(found.path, found.stat, found.link_id, found.private);
+            hand_over(hook, Ok(entry))
+        }
+        Err(failed) => hand_over(hook, Err(failed)),
     });
     ledger.map(|_| ())
 }
 
-/// Gives every link of every file and directory of a volume to `entry`, with its path, in the order of the records:
-/// several times faster than going through the directories. What can't be read is an entry of its own, and the scan
-/// goes on. `flags`: APFS_SCAN_PRIVATE or 0.
+/// Gives everything on a volume to `entry`, with its path, in the order of the records: several times faster than going
+/// through the directories. What can't be read is an entry of its own, and the scan goes on. `flags`: APFS_SCAN_PRIVATE
+/// or 0.
+///
+/// With APFS_SCAN_PRIVATE every record comes once. Without, what a Mac shows comes: directories with several hard links
+/// (Time Machine on HFS+) with their content at each of them, for which a volume that has any is gone through by
+/// directories.
 ///
 /// Fails with APFS_STATUS_CANCELLED if `entry` returned anything but 0.
 ///

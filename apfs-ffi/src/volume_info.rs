@@ -139,7 +139,7 @@ fn of_apfs(volume: &apfs::Volume, blank: apfs_volume_info) -> apfs_volume_info {
 
 fn of_hfs(volume: &hfsplus::Volume, blank: apfs_volume_info) -> apfs_volume_info {
     apfs_volume_info {
-        uuid: volume.uuid().unwrap_or_default().0,
+        uuid: volume.header().uuid().unwrap_or_default().0,
         flags: flag(!volume.is_case_sensitive(), APFS_VOLUME_CASE_INSENSITIVE),
         fs_flags: volume.header().attributes().bits().into(),
         ..blank

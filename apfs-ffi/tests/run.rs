@@ -216,13 +216,7 @@ fn encrypted_volume_and_image() {
 /// HFS+ from C, also under Valgrind and with the address sanitizer: beside APFS, its journal, and what is damaged.
 #[test]
 fn hfs_volumes() {
-    let images = [
-        ("mixed", hfs_images::mixed()),
-        ("dirty", hfs_images::dirty()),
-        ("wrapped", hfs_images::wrapped()),
-        ("damaged", hfs_images::damaged()),
-    ];
-    let arguments = images.map(|(name, bytes)| {
+    let arguments = hfs_images::all().map(|(name, bytes)| {
         let path = temp(&format!("hfs-{name}.img"));
         std::fs::write(&path, bytes).unwrap();
         path

@@ -66,6 +66,11 @@ type BatchLists<'py> = (Bound<'py, PyList>, Bound<'py, PyList>);
 
 impl Entries {
     pub(crate) fn scan(view: Arc<AnyFs>, private: bool, size: usize) -> PyResult<Entries> {
+        // By the records the content of a directory with several links is below a private one.
+        if !private && view.has_dir_links() {
+            let root = view.root();
+            return Entries::walk(view, root, b"/".to_vec(), false, size);
+        }
         Entries::start(size, move |sender| {
             let ledger = view.scan(None, &mut |item| match item {
                 Ok(entry) if entry.private && !private => Ok(()),

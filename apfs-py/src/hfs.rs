@@ -36,7 +36,7 @@ pub(crate) struct HfsInfo {
 impl HfsInfo {
     pub(crate) fn new(py: Python<'_>, volume: &Volume) -> PyResult<HfsInfo> {
         let header = volume.header();
-        let raw = header.raw();
+        let (raw, replayed) = (header.raw(), volume.is_replayed());
         let utc = |time: Option<Timestamp>| {
             time.map(|time| text::datetime(py, time).map(Bound::unbind)).transpose()
         };
@@ -60,7 +60,10 @@ impl HfsInfo {
             modified: utc(header.modified())?,
             backed_up: utc(header.backed_up())?,
             checked: utc(header.checked())?,
-            journal: volume.journal().map(|journal| Py::new(py, Journal::from(journal))).transpose()?,
+            journal: volume
+                .journal()
+                .map(|journal| Py::new(py, Journal::new(journal, replayed)))
+                .transpose()?,
         })
     }
 }
@@ -92,8 +95,8 @@ pub(crate) struct Journal {
     device: Option<String>,
 }
 
-impl From<&hfsplus::Journal> for Journal {
-    fn from(journal: &hfsplus::Journal) -> Journal {
+impl Journal {
+    fn new(journal: &hfsplus::Journal, replayed: bool) -> Journal {
         let (info, header) = (journal.info.as_ref(), journal.header.as_ref());
         Journal {
             state: match journal.state {
@@ -104,7 +107,7 @@ impl From<&hfsplus::Journal> for Journal {
                 JournalState::Unusable(_) => "unusable",
                 _ => "unknown",
             },
-            replayed: false,
+            replayed,
             byte_order: header.map(|header| match header.byte_order {
                 ByteOrder::Little => "little",
                 ByteOrder::Big => "big",

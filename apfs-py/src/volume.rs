@@ -79,7 +79,7 @@ impl VolumeHandle {
     fn uuid<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let uuid = match &self.volume {
             AnyVolume::Apfs(volume) => Some(volume.uuid()),
-            AnyVolume::Hfs(volume) => volume.uuid(),
+            AnyVolume::Hfs(volume) => volume.header().uuid(),
             _ => None,
         };
         uuid.map(|uuid| text::uuid(py, uuid)).transpose()

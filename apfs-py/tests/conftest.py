@@ -30,6 +30,15 @@ def encrypted() -> pathlib.Path:
     return pathlib.Path(folder)
 
 
+@pytest.fixture(scope="session")
+def hfs() -> pathlib.Path:
+    """Folder of images with HFS+ volumes: that of the environment variable APFS_TEST_HFS."""
+    folder = os.environ.get("APFS_TEST_HFS")
+    if folder is None:
+        pytest.skip("cargo xtask python makes the HFS+ images and sets APFS_TEST_HFS")
+    return pathlib.Path(folder)
+
+
 @pytest.fixture
 def disk(image: pathlib.Path) -> Iterator[apfs.Disk]:
     with apfs.open(image) as disk:

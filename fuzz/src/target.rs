@@ -42,6 +42,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("encrypted", wrapped::encrypted),
     ("sparse", wrapped::sparse),
     ("asif", wrapped::asif),
+    ("corestorage", wrapped::core_storage),
     ("codec", codec::codec),
     ("decmpfs", codec::decmpfs_file),
     ("udif", udif),

@@ -1,5 +1,5 @@
-//! Targets of disk images: encrypted, sparse and ASIF. An input is the number of a sound image and changes to what its
-//! reader depends on first.
+//! Targets of disk images, encrypted, sparse and ASIF, and of volume groups. An input is the number of a sound image and
+//! changes to what its reader depends on first.
 //!
 //! ```text
 //! seed u8, then for each change: region u8, offset u16, length u8, that many bytes
@@ -8,12 +8,14 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use apfs_core::corestorage::Group;
 use apfs_core::image::asif::AsifImage;
 use apfs_core::image::encrypted::{EncryptedImage, inspect};
 use apfs_core::image::sparse::SparseImage;
-use apfs_core::{Limits, ReadAt, Result, Secret};
+use apfs_core::{Limits, OpenOptions, ReadAt, Result, Secret};
 use apfs_tests::build;
 use apfs_tests::build::asif::CHUNK;
+use apfs_tests::build::corestorage::{BLOCK, Built, CoreStorage, METADATA_BLOCK, fix_checksum};
 
 /// A sound image.
 #[derive(Debug)]
@@ -100,6 +102,63 @@ pub fn asif(input: &[u8]) {
         vec![Seed { bytes, regions: [regions, vec![bitmap]].concat() }]
     });
     check(input, AsifImage::open(Arc::new(changed(seeds, input)), &limits()));
+}
+
+/// CoreStorage groups: headers, disk labels and blocks of metadata, whose checksums are made right. Region 0 is the header,
+/// 1 the newest disk label, 2 what follows its first block, others are blocks of the metadata.
+pub fn core_storage(input: &[u8]) {
+    static SEEDS: OnceLock<Vec<Built>> = OnceLock::new();
+    let seeds = SEEDS.get_or_init(|| {
+        let mut content = pattern(20 * BLOCK);
+        content.chunks_mut(1024).for_each(|chunk| chunk[512..600].fill(7));
+        content[1024..1028].copy_from_slice(b"H+\0\x04");
+        let encrypted = CoreStorage::new(&content).password("p", "hint").institution();
+        let changing = encrypted.clone().spread(1, 5).status("Converting", &[1]);
+        vec![
+            CoreStorage::new(&content).spread(2, 3).build(),
+            encrypted.clone().compressed(10_000).build(),
+            changing.build(),
+            encrypted.wiped().relative().build(),
+        ]
+    });
+    let (seed, mut changes) = input.split_first().unwrap_or((&0, &[]));
+    let mut group = seeds[usize::from(*seed) % seeds.len()].clone();
+    let mut secrets = vec![Secret::password("x"), Secret::key([7; 16]), Secret::password("p")];
+    secrets.push(Secret::key_file(group.key_file.clone()));
+    while let Some(([region, low, high, len], rest)) = changes.split_first_chunk::<4>() {
+        let bytes = &rest[..rest.len().min(usize::from(*len))];
+        let offset = usize::from(u16::from_le_bytes([*low, *high]));
+        let overwrite = |area: &mut [u8]| {
+            // Every other change hits the start, where most fields are.
+            let most = if offset < 0x8000 { area.len() } else { area.len().min(256) };
+            let at = offset % most;
+            let count = bytes.len().min(area.len() - at);
+            area[at..at + count].copy_from_slice(&bytes[..count]);
+        };
+        let label = group.labels[0].start;
+        match usize::from(*region) % (3 + group.metadata_blocks.len()) {
+            0 => group.change_header(0, overwrite),
+            1 => {
+                let label = &mut group.pvs[0][label..][..METADATA_BLOCK];
+                overwrite(label);
+                fix_checksum(label);
+            }
+            2 => overwrite(&mut group.pvs[0][label + METADATA_BLOCK..][..600]),
+            number => group.change_block(number - 3, overwrite),
+        }
+        changes = &rest[bytes.len()..];
+    }
+    let devices = group.pvs.into_iter().map(|pv| -> Arc<dyn ReadAt> { Arc::new(pv) }).collect();
+    let options = OpenOptions { limits: limits(), secrets, ..OpenOptions::default() };
+    let opened = Group::open(devices, &options);
+    assert!(input.len() > 1 || opened.is_ok(), "promise: a sound group opens");
+    let Ok(group) = opened else { return };
+    assert!(input.len() > 1 || group.findings().is_empty(), "promise: nothing is wrong with a sound group");
+    for volume in group.logical_volumes() {
+        let shown = format!("{group} {group:?} {volume} {:?}", volume.conversion());
+        assert!(!shown.is_empty() && volume.users().count() < 2000, "promise: what is told has an end");
+        check(input, volume.device());
+    }
 }
 
 /// What holds for every opened image: runs lead to the end, zeros are zeros, and bytes do not depend on how they are read.

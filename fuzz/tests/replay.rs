@@ -137,6 +137,7 @@ fn smoke_of_disk_images() {
             ("encrypted", wrapped::encrypted as fn(&[u8])),
             ("sparse", wrapped::sparse),
             ("asif", wrapped::asif),
+            ("corestorage", wrapped::core_storage),
         ] {
             check(&bytes, target, &format!("{name}, run {run} of seed {seed}: {bytes:02x?}"));
         }

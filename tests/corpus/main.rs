@@ -10,6 +10,7 @@
     reason = "a panic is a failed test"
 )]
 
+mod corestorage;
 mod disks;
 mod hfs;
 mod images;

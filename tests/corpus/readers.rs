@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use apfs_core::Secret;
+use apfs_tests::build::corestorage::CoreStorage;
 use apfs_tests::build::{Encryption, ImageBuilder, Unlock, VolumeBuilder};
 use apfs_tests::digest::sha256;
 use apfs_tests::listing::{open_with, read};
@@ -58,5 +59,45 @@ fn other_readers_open_our_encrypted_images() {
             println!("{reader} agrees on the {name} volume");
         }
         std::fs::remove_file(&path).unwrap();
+    }
+}
+
+/// libfvde decrypts the same bytes from CoreStorage groups, by password and recovery key. It takes addresses to count
+/// from the record of unused space, and no older transaction.
+#[test]
+fn libfvde_opens_our_core_storage_groups() {
+    let mut content: Vec<u8> = (0..100 * 4096_u32).map(|n| (n * 7 + n / 251) as u8).collect();
+    content[1024..1028].copy_from_slice(b"H+\0\x04");
+    let recovery = "35AJ-AC98-TI1H-N4M3-HDUQ-UQFG";
+    let storage = CoreStorage::new(&content).password("sesame", "open").recovery_key(recovery);
+    let storage = storage.relative().one_transaction();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus/readers.py");
+    for (name, storage) in [
+        ("simple", storage.clone()),
+        ("in pieces", storage.clone().spread(1, 7)),
+        ("on two", storage.clone().spread(2, 7)),
+        ("compressed", storage.clone().compressed(20_000)),
+        ("with a key file", storage.wiped()),
+    ] {
+        let built = storage.build();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("group");
+        for (number, pv) in built.pvs.iter().enumerate() {
+            std::fs::write(path.with_extension(number.to_string()), pv).unwrap();
+        }
+        if name == "with a key file" {
+            std::fs::write(path.with_extension("wipekey"), &built.key_file).unwrap();
+        }
+        for password in ["sesame", recovery] {
+            let output = Command::new(python()).arg(script).arg("libfvde").arg(&path).arg(password).output();
+            let Some(output) = output.ok().filter(|output| output.status.code() != Some(ABSENT)) else {
+                println!("skipped: libfvde is not installed");
+                return;
+            };
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(text.trim(), format!("{} /", sha256(&content)), "{name}, {password}");
+        }
+        println!("libfvde agrees on the group {name}");
     }
 }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use apfs_core::hfsplus::Volume;
-use apfs_core::{Corrupt, DirEntry, DirPos, Error, FileId, Fs, Kind, Observer, OpenOptions, Scan, StreamId};
+use apfs_core::{
+    Corrupt, DirEntry, DirPos, Error, FileId, Fs, Kind, Name, Observer, OpenOptions, Scan, StreamId,
+};
 use apfs_tests::digest::sha256;
 use apfs_tests::listing::read_stream;
 
 /// Folder and name of an entry.
-pub(crate) type Key = (u64, Vec<u8>);
+pub(crate) type Key = (u64, Name);
 
 /// What one entry says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub(crate) struct Answer {
     /// Found by listing folders.
     pub(crate) listed: BTreeMap<Key, Said>,
     /// Found by a scan: by CNIDs and name.
-    pub(crate) scanned: BTreeMap<(u64, Option<u64>, Vec<u8>), Said>,
+    pub(crate) scanned: BTreeMap<(u64, Option<u64>, Name), Said>,
     /// Found by looking up the names of a sound volume.
     pub(crate) looked_up: BTreeMap<Key, Said>,
     /// Errors, findings of the volume, and what the observer was told.
@@ -82,7 +84,7 @@ impl Answer {
                         pending.push(entry.id);
                     }
                     let said = self.said(volume, dir, &entry);
-                    self.listed.insert((dir.0, entry.name.as_bytes().to_vec()), said);
+                    self.listed.insert((dir.0, entry.name.clone()), said);
                 }
                 if is_end || pos.is_end() {
                     break;
@@ -96,9 +98,12 @@ impl Answer {
         let result = volume.scan(None, &mut |entry| {
             match entry {
                 Ok(entry) => {
-                    let name = entry.path.rsplit(|byte| *byte == b'/').next().unwrap_or(b"").to_vec();
+                    let name = entry.path.rsplit(|byte| *byte == b'/').next().unwrap_or(b"");
                     let ids = (entry.stat.id.0, entry.link_id);
-                    found.push(((ids.0, ids.1, name), Said { ids, text: format!("{:?}", entry.stat) }));
+                    found.push((
+                        (ids.0, ids.1, Name::from(name)),
+                        Said { ids, text: format!("{:?}", entry.stat) },
+                    ));
                 }
                 Err(error) => reports.push(error.to_string()),
             }
@@ -110,15 +115,15 @@ impl Answer {
     }
 
     /// A name that is gone is no report.
-    fn look_up(&mut self, volume: &Volume, dir: u64, name: &[u8]) {
-        match volume.lookup(FileId(dir), name) {
+    fn look_up(&mut self, volume: &Volume, dir: u64, name: &Name) {
+        match volume.lookup(FileId(dir), name.as_bytes()) {
             Ok(entry) => {
                 let stat = match volume.stat_entry(FileId(dir), &entry) {
                     Ok(stat) => format!("{stat:?}"),
                     Err(error) => return self.reports.push(error.to_string()),
                 };
                 let said = Said { ids: (entry.id.0, entry.link_id), text: format!("{entry:?} {stat}") };
-                self.looked_up.insert((dir, name.to_vec()), said);
+                self.looked_up.insert((dir, name.clone()), said);
             }
             Err(Error::NotFound(_)) => {}
             Err(error) => self.reports.push(error.to_string()),
@@ -186,7 +191,18 @@ fn compare<K: Ord + core::fmt::Debug>(
     };
     let differ = keys.into_iter().filter(|key| found.get(key) != sound.get(key));
     let differ = differ.filter(|key| !may(found.get(key)) && !may(sound.get(key)));
-    differ
-        .map(|key| format!("{what}: {key:?}: {:?} instead of {:?}", found.get(key), sound.get(key)))
-        .collect()
+    differ.map(|key| format!("{what}: {key:?}: {}", change(found.get(key), sound.get(key)))).collect()
+}
+
+/// The words that differ.
+fn change(found: Option<&Said>, sound: Option<&Said>) -> String {
+    let (found, sound) = match (found, sound) {
+        (Some(found), Some(sound)) => (format!("{found:?}"), format!("{sound:?}")),
+        (found, _) => return if found.is_some() { "new".to_owned() } else { "gone".to_owned() },
+    };
+    let words = |text: &str, other: &str| {
+        let other: BTreeSet<&str> = other.split(' ').collect();
+        text.split(' ').filter(|word| !other.contains(word)).take(12).collect::<Vec<_>>().join(" ")
+    };
+    format!("{:?} instead of {:?}", words(&found, &sound), words(&sound, &found))
 }

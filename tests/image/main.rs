@@ -12,6 +12,7 @@
 
 mod asif;
 mod bundle;
+mod corestorage;
 mod encrypted;
 #[cfg(feature = "ewf")]
 mod ewf;

@@ -9,6 +9,11 @@ use crate::hfs_volumes::{dir_links, pattern, rich};
 /// Bytes of the journals.
 const JOURNAL: usize = 512 << 10;
 
+/// Every image with its name.
+pub fn all() -> [(&'static str, Vec<u8>); 4] {
+    [("mixed", mixed()), ("dirty", dirty()), ("header-copy", header_copy()), ("damaged", damaged())]
+}
+
 /// A disk with an APFS container of two volumes, a journaled HFS+ volume and a case-sensitive HFSX volume with hard
 /// links to folders.
 pub fn mixed() -> Vec<u8> {
@@ -39,7 +44,7 @@ pub fn dirty() -> Vec<u8> {
 }
 
 /// A volume in a classic one, whose first header is damaged.
-pub fn wrapped() -> Vec<u8> {
+pub fn header_copy() -> Vec<u8> {
     let (mut bytes, start) =
         wrapper::wrap(&HfsBuilder::new("Inside").file("/file", "text").build().bytes, "Outside");
     bytes[start + 1024] = b'?';
@@ -51,9 +56,9 @@ pub fn damaged() -> Vec<u8> {
     let volume = HfsBuilder::new("Damaged").dir("/many").max_records_per_node(6);
     let volume = (0..200).fold(volume, |volume, n| volume.file(&format!("/many/file {n}"), "x"));
     let mut image = volume.build();
-    let many = image.cnid("/many");
-    let leaves: Vec<u32> = image.trees[&HfsRole::Catalog].leaves_of(many).map(|node| node.number).collect();
+    let file = image.cnid("/many/file 100");
+    let leaf = image.trees[&HfsRole::Catalog].leaves_of(file).next().expect("it has records").number;
     // Its kind: that of a node of the index.
-    image.edit_node(HfsRole::Catalog, leaves[leaves.len() / 2], |node| node[8] = 0);
+    image.edit_node(HfsRole::Catalog, leaf, |node| node[8] = 0);
     image.bytes
 }

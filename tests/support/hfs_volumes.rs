@@ -205,6 +205,8 @@ pub fn dir_links() -> HfsBuilder {
         .dir("/a")
         .dir("/a/shared")
         .dir("/a/shared/inner")
+        .dir("/a/shared/plain")
+        .file("/a/shared/plain/file", b"below a link")
         .file("/a/shared/inner/file", pattern(5000))
         .file("/a/shared/top", b"top")
         .dir("/b")

@@ -56,12 +56,16 @@ pub(crate) fn python() -> Result<(), Failed> {
     };
     run(in_environment(&["-m", "pip", "install", "--quiet", "maturin", "pytest", "mypy"]))?;
     run(in_environment(&["-m", "maturin", "develop", "--release", "-m", "apfs-py/Cargo.toml"]))?;
-    let encrypted = target().join("encrypted");
-    let mut make = cargo(&["run", "--quiet", "-p", "apfs-tests", "--example", "make_encrypted"]);
-    make.arg(&encrypted);
-    run(make)?;
     let mut tests = in_environment(&["-m", "pytest", "-q", "apfs-py/tests"]);
-    tests.env("APFS_TEST_IMAGE", root().join("samples/demo.img")).env("APFS_TEST_ENCRYPTED", encrypted);
+    tests.env("APFS_TEST_IMAGE", root().join("samples/demo.img"));
+    let made = [("APFS_TEST_ENCRYPTED", "encrypted", "make_encrypted"), ("APFS_TEST_HFS", "hfs", "make_hfs")];
+    for (variable, folder, example) in made {
+        let folder = target().join(folder);
+        let mut make = cargo(&["run", "--quiet", "-p", "apfs-tests", "--example", example]);
+        make.arg(&folder);
+        run(make)?;
+        tests.env(variable, folder);
+    }
     run(tests)
 }
 

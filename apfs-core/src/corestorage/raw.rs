@@ -208,10 +208,10 @@ const _: () = assert!(size_of::<ContinuationBlock>() == 16);
 #[derive(Clone, Copy, Debug, FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct MapEntry {
-    /// First block in the logical volume.
-    pub logical: U64,
     /// Zero.
     pub reserved: U64,
+    /// First block in the logical volume.
+    pub logical: U64,
     /// How many.
     pub count: U32,
     /// 0 or 0x0040_0000; not understood.

@@ -375,7 +375,7 @@ fn is_file_system(device: &Device) -> Result<bool> {
         || HFS_START.contains(&read(device.len.saturating_sub(HFS_HEADER))?))
 }
 
-/// Name, length and encryption, for example `Macintosh HD (499 GB, FileVault 2)` without rounding: lengths are bytes.
+/// Name, length and encryption, for example `logical volume Data (652738560 bytes, FileVault 2)`.
 impl fmt::Display for LogicalVolume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} bytes, {})", what(self.name(), self.uuid()), self.len(), self.encryption())

@@ -7,7 +7,7 @@ use super::btree::{Cursor, Record};
 use super::data::Content;
 use super::fork::{Fork, ForkType};
 use super::links::{Followed, shown};
-use super::raw::catalog::{HFSPlusCatalogFile, ROOT_FOLDER_ID};
+use super::raw::catalog::{CatalogFlags, HFSPlusCatalogFile, ROOT_FOLDER_ID};
 use super::record::attribute::AttributeRecord;
 use super::record::catalog::{self, CatalogRecord, LinkTo};
 use super::record::key;
@@ -262,6 +262,13 @@ pub(super) fn number(record: &Record) -> u32 {
     parsed.and_then(|parsed| parsed.common().map(|common| common.cnid.get())).unwrap_or(0)
 }
 
+/// A record without this flag may have attributes all the same, if Linux made them.
+fn says_it_has_attributes(record: &Record) -> bool {
+    let parsed = CatalogRecord::parse(record.value()).ok();
+    let common = parsed.and_then(|parsed| parsed.common());
+    common.is_some_and(|common| catalog::flags(common).contains(CatalogFlags::HAS_ATTRIBUTES))
+}
+
 fn finder_info(record: &Record) -> Option<[u8; 32]> {
     CatalogRecord::parse(record.value()).ok()?.common().and_then(catalog::finder_info)
 }
@@ -443,6 +450,10 @@ impl Fs for Volume {
                 }
                 cursor.advance(tree)?;
             }
+        }
+        if xattrs.is_empty() && says_it_has_attributes(&record) {
+            let place = record.place("HFSPlusCatalogRecord", "flags").cnid(own);
+            self.store().report(&Corrupt::new(Damage::Contradiction, place).expected("attributes"));
         }
         if let Some(info) = finder_info(&record)
             && !xattrs.iter().any(|xattr| xattr.name.as_bytes() == FINDER_INFO)

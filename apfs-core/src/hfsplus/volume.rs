@@ -140,7 +140,7 @@ impl Volume {
             findings.extend(missing_changes(journal, valid.first()));
         }
         let mut failed = None;
-        // A header whose root can't be read is used only if the other one is no better.
+        // A header whose root or one of whose trees can't be read is used only if the other one is no better.
         let tries =
             [true, false].into_iter().flat_map(|strictly| valid.iter().map(move |found| (strictly, found)));
         for (strictly, found) in tries {
@@ -366,6 +366,14 @@ impl Trees {
         Ok(Trees { catalog, extents, attributes })
     }
 
+    /// Why a tree that most things do without can't be read.
+    fn damage(&self) -> Option<&Corrupt> {
+        [&self.extents, &self.attributes].into_iter().find_map(|tree| match tree {
+            Optional::Damaged(finding) => Some(&**finding),
+            Optional::Tree(_) | Optional::None => None,
+        })
+    }
+
     fn stream<'t>(&'t self, store: &'t Store, cnid: u32, fork: Fork, which: ForkType) -> Result<Stream<'t>> {
         stream_of(store, &self.extents, cnid, fork, which)
     }
@@ -407,6 +415,9 @@ impl Inner {
         }
         let store = Arc::new(Store::new(device, &header, limits, observer));
         let trees = Trees::open(&store, &header, &mut findings)?;
+        if strictly && let Some(damage) = trees.damage() {
+            return Err(damage.clone().into());
+        }
         let name = match root_name(&trees.catalog) {
             Err(Error::Corrupt(finding)) if !strictly => {
                 findings.push(*finding);

@@ -144,7 +144,7 @@ class Stat:
         """Type of transparent compression, if the file is compressed."""
     @property
     def resource_size(self) -> int | None:
-        """Bytes of the resource fork, where that is no attribute: HFS+."""
+        """Bytes of the resource fork, 0 if there is none, where that is no attribute: HFS+."""
     @property
     def protection_class(self) -> int:
         """Default protection class, 0 where there is none."""

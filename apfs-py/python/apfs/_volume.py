@@ -229,8 +229,11 @@ class View:
         """Lists the whole volume in the fastest order, in batches of about ``batch`` pairs of path and metadata.
 
         The order is that of the records, not of the folders. What can't be read is raised and ends the scan; with
-        ``on_error`` it is handed over and the scan goes on. With ``private`` what the file system keeps for itself is
-        listed too. Every link is listed once: what is below a folder with several links, below one of them.
+        ``on_error`` it is handed over and the scan goes on.
+
+        With ``private`` every record comes once, what the file system keeps for itself included. Without, what a Mac
+        shows comes, as in `Path.walk`: a volume with hard links to directories (Time Machine on HFS+) is gone through by
+        directories for that.
         """
         entries = self._handle.scan(batch, private)
         try:

@@ -8,17 +8,34 @@ const UNIT: usize = 512;
 
 /// Encrypts in place with AES-128-XTS; `first` is the number of the first 512 bytes.
 pub fn xts_encrypt(data_key: &[u8], tweak_key: &[u8], first: u64, bytes: &mut [u8]) {
-    let (data, tweak) = (aes128(data_key), aes128(tweak_key));
     for (index, unit) in bytes.chunks_mut(UNIT).enumerate() {
-        let mut mask = [0; 16];
-        mask[..8].copy_from_slice(&(first + index as u64).to_le_bytes());
-        tweak.encrypt_block((&mut mask).into());
-        for block in unit.chunks_mut(16) {
-            xor(block, &mask);
-            data.encrypt_block(block.try_into().unwrap());
-            xor(block, &mask);
-            times_x(&mut mask);
+        xts_encrypt_unit(data_key, tweak_key, first + index as u64, unit);
+    }
+}
+
+/// Encrypts one unit of any length from 16 bytes on in place.
+pub fn xts_encrypt_unit(data_key: &[u8], tweak_key: &[u8], number: u64, unit: &mut [u8]) {
+    let (data, tweak) = (aes128(data_key), aes128(tweak_key));
+    let mut mask = [0; 16];
+    mask[..8].copy_from_slice(&number.to_le_bytes());
+    tweak.encrypt_block((&mut mask).into());
+    let encrypt = |block: &mut [u8], mask: &[u8; 16]| {
+        xor(block, mask);
+        data.encrypt_block(block.try_into().unwrap());
+        xor(block, mask);
+    };
+    let (whole, cut) = unit.split_at_mut(unit.len() / 16 * 16);
+    for block in whole.chunks_mut(16) {
+        encrypt(block, &mask);
+        times_x(&mut mask);
+    }
+    if !cut.is_empty() {
+        // The cut block is filled up with the end of the last whole one, and takes its place.
+        let last = whole.len() - 16;
+        for (cut, whole) in cut.iter_mut().zip(&mut whole[last..]) {
+            core::mem::swap(cut, whole);
         }
+        encrypt(&mut whole[last..], &mask);
     }
 }
 
@@ -82,6 +99,20 @@ mod tests {
         let mut bytes = [0x44; 32];
         xts_encrypt(&[0x11; 16], &[0x22; 16], 0x33_3333_3333, &mut bytes);
         assert_eq!(hex(&bytes), "c454185e6a16936e39334038acef838bfb186fff7480adc4289382ecd6d394f0");
+    }
+
+    /// Vectors 15 and 18 of IEEE 1619.
+    #[test]
+    fn xts_with_a_cut_block() {
+        let data: Vec<u8> = (0xf0..=0xff).rev().collect();
+        let tweak: Vec<u8> = (0xb0..=0xbf).rev().collect();
+        for (len, expected) in
+            [(17, "6c1625db4671522d3d7599601de7ca09ed"), (20, "9d84c813f719aa2c7be3f66171c7c5c2edbf9dac")]
+        {
+            let mut bytes: Vec<u8> = (0..len).collect();
+            xts_encrypt_unit(&data, &tweak, 0x12_3456_789a, &mut bytes);
+            assert_eq!(hex(&bytes), expected);
+        }
     }
 
     /// Sections 4.1 and 4.6 of RFC 3394.

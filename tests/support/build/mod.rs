@@ -20,6 +20,7 @@ pub mod checkpoint;
 pub mod cipher;
 pub mod container;
 pub mod content;
+pub mod corestorage;
 pub mod damage;
 pub mod disk;
 pub mod edit;
