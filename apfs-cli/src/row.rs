@@ -121,7 +121,7 @@ impl<'a> Row<'a> {
         Row {
             part: target.part,
             volume: lossy(target.volume_name().as_bytes()).into_owned(),
-            volume_index: view.volume_index(),
+            volume_index: target.index,
             snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
             backup: target.backup.as_ref().map(|backup| backup.name.clone()),
             path: lossy_path(view, path),

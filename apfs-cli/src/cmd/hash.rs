@@ -100,7 +100,7 @@ fn row(out: &mut Out, target: &Target, path: &[u8], stat: &Stat, sha256: String)
     out.json(&HashRow {
         part: target.part,
         volume: lossy(name.as_bytes()),
-        volume_index: target.view.volume_index(),
+        volume_index: target.index,
         snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes())),
         path: lossy_path(&target.view, path),
         path_raw: core::str::from_utf8(path).is_err().then(|| hex(path)),

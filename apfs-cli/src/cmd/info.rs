@@ -1,5 +1,6 @@
 //! `apfs info`: what is on an image.
 
+mod core_storage;
 mod hfs;
 mod model;
 mod text;

@@ -151,7 +151,7 @@ fn file_row(args: &Xattr, file: &Found<'_>, outcome: &mut Outcome) -> Result<Fil
     Ok(FileRow {
         part: target.part,
         volume: lossy(target.volume_name().as_bytes()).into_owned(),
-        volume_index: target.view.volume_index(),
+        volume_index: target.index,
         snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
         path: lossy_path(&target.view, &path).into_owned(),
         ino: file.id.0,
