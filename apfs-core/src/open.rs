@@ -334,7 +334,8 @@ impl Disk {
         if volumes.is_empty() { Err(self.no_volume()) } else { Ok(volumes) }
     }
 
-    /// The volumes in one partition; `None` if it holds none that is read.
+    /// The volumes in one partition; `None` if it holds none that is read. Those of a CoreStorage group are in the first
+    /// of its partitions.
     pub fn volumes_in(&self, index: usize, options: &OpenOptions) -> Option<Result<Vec<Result<AnyVolume>>>> {
         if self.apfs_partitions().contains(&index) {
             let container = self.container(index, options.clone());
@@ -346,7 +347,45 @@ impl Disk {
             let volume = self.hfs_volume(index, options.clone());
             return Some(volume.map(|volume| alloc::vec![Ok(AnyVolume::Hfs(volume))]));
         }
-        None
+        if !self.core_storage_partitions().contains(&index) {
+            return None;
+        }
+        let groups = self.volume_groups(options).into_iter();
+        let mut own = groups.filter(|(partitions, _)| partitions.first() == Some(&index));
+        let (_, group) = own.next()?;
+        let each = |group: Group| {
+            let volumes = group.logical_volumes().iter().map(|volume| self.volumes_on(volume, options));
+            volumes.flat_map(|volumes| volumes.unwrap_or_else(|error| alloc::vec![Err(error)])).collect()
+        };
+        Some(group.map(each))
+    }
+
+    /// The volumes on a logical volume of CoreStorage: nearly always one HFS+ volume.
+    ///
+    /// # Errors
+    /// As [`LogicalVolume::device`] and [`hfsplus::Volume::open`]; `Unsupported` if something else is there.
+    pub fn volumes_on(
+        &self,
+        logical: &LogicalVolume,
+        options: &OpenOptions,
+    ) -> Result<Vec<Result<AnyVolume>>> {
+        let device = logical.device()?;
+        match probe(&*device)? {
+            Content::Apfs => {
+                let volumes = Container::open(device, options.clone())?.volumes().into_iter();
+                Ok(volumes.map(|(_, volume)| volume.map(AnyVolume::Apfs)).collect())
+            }
+            // Its first header may no longer be valid, and the head of the physical volume may lie in its boot blocks.
+            Content::HfsPlus
+            | Content::HfsX
+            | Content::HfsWrapper
+            | Content::CoreStorage
+            | Content::Unknown => {
+                let volume = hfsplus::Volume::open(device, options.clone())?;
+                Ok(alloc::vec![Ok(AnyVolume::Hfs(volume))])
+            }
+            other => Err(Error::unsupported(alloc::format!("{other}"), other.advice())),
+        }
     }
 
     /// Numbers of the partitions that hold an HFS+ volume, or should by their type.
@@ -420,9 +459,9 @@ impl Disk {
                 Error::unsupported(format.name(), "it was opened as a raw disk; open it as what it is")
             }
             Some(content) => {
-                Error::unsupported(alloc::format!("{content}, no APFS volume"), content.advice())
+                Error::unsupported(alloc::format!("{content}, no Apple volume"), content.advice())
             }
-            None => Error::not_found("no APFS volume"),
+            None => Error::not_found("no APFS or HFS+ volume"),
         }
     }
 

@@ -69,10 +69,9 @@ impl Content {
     pub fn advice(self) -> &'static str {
         match self {
             Content::Image(_, advice) | Content::Other(_, advice) => advice,
-            Content::HfsPlus | Content::HfsX | Content::HfsWrapper => "this version reads APFS",
             Content::CoreStorage => "what it holds is on its logical volumes",
             Content::Wrapped(_) => "copy the partition out first",
-            Content::Apfs | Content::Unknown => "",
+            Content::Apfs | Content::HfsPlus | Content::HfsX | Content::HfsWrapper | Content::Unknown => "",
         }
     }
 
