@@ -8,6 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use crate::cmd::{
     backups, cat, convert, extract, find, hash, info, ls, man, snapshots, stat, tree, unlock, verify, xattr,
 };
+use crate::exit::Failure;
 use crate::secrets::SecretArgs;
 
 /// Look into APFS and HFS+ disk images, without a Mac. Nothing is ever written to an image.
@@ -130,6 +131,18 @@ pub(crate) struct Common {
     /// Print JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+impl Common {
+    /// Refuses what only commands about files understand.
+    pub(crate) fn without_backup(&self) -> Result<(), Failure> {
+        match self.backup {
+            None => Ok(()),
+            Some(_) => {
+                Err(Failure::Usage("--backup is for commands that show files: leave it out".to_owned()))
+            }
+        }
+    }
 }
 
 /// What to do when a stored checksum does not match.

@@ -13,6 +13,7 @@ mod digest;
 mod exit;
 mod extract;
 mod flags;
+mod held;
 mod journal_row;
 mod layer_row;
 mod map;

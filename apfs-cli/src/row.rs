@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apfs_core::text::escape::Escaped;
-use apfs_core::{ExtentKind, Fs, Kind, Stat, StreamId, Timestamp};
+use apfs_core::{AnyFs, ExtentKind, Fs, Kind, Stat, StreamId, Timestamp};
 use serde::Serialize;
 
 use crate::digest;
@@ -121,10 +121,10 @@ impl<'a> Row<'a> {
         Row {
             part: target.part,
             volume: lossy(target.volume_name().as_bytes()).into_owned(),
-            volume_index: view.volume_index(),
+            volume_index: target.index,
             snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
             backup: target.backup.as_ref().map(|backup| backup.name.clone()),
-            path: lossy(path),
+            path: lossy_path(view, path),
             path_raw: core::str::from_utf8(path).is_err().then(|| hex(path)),
             kind: stat.kind.word(),
             ino: stat.id.0,
@@ -170,6 +170,22 @@ pub(crate) fn resource_fork(stat: &Stat) -> Option<u64> {
 /// Text for JSON: what is not Unicode becomes U+FFFD.
 pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
+}
+
+/// A path for JSON. On HFS+ only a unit of UTF-16 without its partner is not Unicode, and three bytes stand for it.
+pub(crate) fn lossy_path<'p>(view: &AnyFs, path: &'p [u8]) -> Cow<'p, str> {
+    if view.as_hfs().is_none() || core::str::from_utf8(path).is_ok() {
+        return lossy(path);
+    }
+    let mut text = String::new();
+    for chunk in path.utf8_chunks() {
+        text.push_str(chunk.valid());
+        // The first of the three bytes has its high bits set alone, the others not.
+        text.extend(
+            chunk.invalid().iter().filter(|byte| **byte >= 0xC0).map(|_| char::REPLACEMENT_CHARACTER),
+        );
+    }
+    Cow::Owned(text)
 }
 
 /// Extent records of the stored data stream, and those of them that are holes.

@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use apfs_core::apfs::{Container, Snapshot, Volume};
+use apfs_core::apfs::{Snapshot, Volume};
 use apfs_core::backups::{self, Backup, Machine, Problem};
-use apfs_core::hfsplus::JournalState;
-use apfs_core::image::probe::Content;
+use apfs_core::corestorage::LogicalVolume;
 use apfs_core::text::name::NameRule;
-use apfs_core::{
-    AnyFs, AnyVolume, Class, Corrupt, Disk, Error, Name, Observer, OpenOptions, Partition, Xid, hfsplus,
-};
+use apfs_core::{AnyFs, AnyVolume, Class, Corrupt, Disk, Error, Name, Observer, OpenOptions, Secret, Xid};
 
 use crate::args::Common;
 use crate::cmd::backups::no_backup;
 use crate::exit::{self, Failure, Outcome};
-use crate::journal_row::JournalRow;
 
 /// An opened image and what of it was asked for.
 #[derive(Debug)]
@@ -24,30 +20,21 @@ pub(crate) struct Session {
     common: Common,
 }
 
-/// What a partition holds.
-#[derive(Debug)]
-pub(crate) enum Held {
-    Container(Container),
-    Hfs(hfsplus::Volume),
-}
-
-impl Held {
-    /// The volumes in it, each with its index.
-    fn volumes(&self) -> Vec<(usize, apfs_core::Result<AnyVolume>)> {
-        match self {
-            Held::Container(container) => {
-                let volumes = container.volumes().into_iter();
-                volumes.map(|(slot, volume)| (slot, volume.map(AnyVolume::Apfs))).collect()
-            }
-            Held::Hfs(volume) => vec![(0, Ok(AnyVolume::Hfs(volume.clone())))],
-        }
-    }
+/// A volume and where it was found.
+#[derive(Debug, Clone)]
+pub(crate) struct Placed {
+    pub(crate) part: usize,
+    /// Number of the volume in its partition.
+    pub(crate) index: usize,
+    pub(crate) volume: AnyVolume,
 }
 
 /// A readable state of a volume and how it is named on the outside.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) part: usize,
+    /// Number of the volume in its partition.
+    pub(crate) index: usize,
     pub(crate) view: AnyFs,
     /// The backup in which paths begin, if that is not the root.
     pub(crate) backup: Option<InBackup>,
@@ -127,77 +114,33 @@ impl Session {
     }
 
     /// True if the volume is the one that was asked for, or none was.
-    pub(crate) fn wants(&self, volume: &AnyVolume) -> bool {
-        self.wanted_volume().is_none_or(|wanted| is_volume(volume, wanted))
+    pub(crate) fn wants(&self, volume: &AnyVolume, index: usize) -> bool {
+        self.wanted_volume().is_none_or(|wanted| is_volume(volume, index, wanted))
     }
 
-    /// What the partitions hold that were asked for, with their numbers. What is left out or can't be opened is said;
-    /// so is what is wrong with the partition table.
-    pub(crate) fn held(
-        &self,
-        outcome: &mut Outcome,
-    ) -> Result<Vec<(usize, apfs_core::Result<Held>)>, Failure> {
-        let wanted = self.common.partition;
-        let count = self.disk.partitions().len();
-        if let Some(number) = wanted.filter(|number| *number >= count) {
-            let last = count.saturating_sub(1);
-            return Err(Failure::Usage(format!("no partition {number}; there are 0 to {last}")));
-        }
-        outcome.layer_findings(self.disk.layers());
-        if self.disk.table_from_backup() {
-            outcome.problem("the partition table is damaged, its copy at the end of the disk is used");
-        }
-        for finding in self.disk.findings() {
-            outcome.problem(format!("partition table: {finding}"));
-        }
-        let (apfs, hfs) = (self.disk.apfs_partitions(), self.disk.hfs_partitions());
-        let mut all = Vec::new();
-        for partition in self.disk.partitions() {
-            let part = partition.index;
-            if wanted.is_some_and(|wanted| wanted != part) {
-                continue;
-            }
-            let held = if apfs.contains(&part) {
-                self.disk.container(part, self.options.clone()).map(Held::Container)
-            } else if hfs.contains(&part) && self.options.checkpoint.is_some() {
-                match wanted {
-                    Some(_) => Err(Error::not_found("a checkpoint: HFS+ has none, it keeps one state only")),
-                    None => continue,
-                }
-            } else if hfs.contains(&part) {
-                self.disk.hfs_volume(part, self.options.clone()).map(Held::Hfs)
-            } else if wanted.is_some() {
-                Err(no_volume_in(partition))
-            } else {
-                if let Some(what) = left_out(partition) {
-                    outcome.problem(format!("partition {part}: {what}"));
-                }
-                continue;
-            };
-            match &held {
-                Ok(Held::Container(container)) => self.say_state(part, container, outcome),
-                // What is wrong with it the observer was told.
-                Ok(Held::Hfs(volume)) => say_journal(part, volume),
-                Err(error) => outcome.problem(format!("partition {part}: {error}")),
-            }
-            all.push((part, held));
-        }
-        Ok(all)
+    /// True if the logical volume of CoreStorage is the one that was asked for, or none was.
+    pub(crate) fn wants_logical(&self, volume: &LogicalVolume, index: usize) -> bool {
+        self.wanted_volume().is_none_or(|wanted| {
+            volume.name() == wanted
+                || volume.uuid().to_string().eq_ignore_ascii_case(wanted)
+                || wanted.parse() == Ok(index)
+        })
     }
 
-    /// Every volume that was asked for, with the number of its partition. What can't be opened is said.
-    pub(crate) fn volumes(&self, outcome: &mut Outcome) -> Result<Vec<(usize, AnyVolume)>, Failure> {
-        let image = self.common.source.image.display();
-        let mut found = Vec::new();
-        let mut failed = None;
+    /// Every volume that was asked for. What can't be opened is said.
+    pub(crate) fn volumes(&self, outcome: &mut Outcome) -> Result<Vec<Placed>, Failure> {
+        let (mut found, mut failed) = (Vec::new(), None);
         for (part, held) in self.held(outcome)? {
             match held {
                 Ok(held) => {
-                    for (index, volume) in held.volumes() {
+                    for (index, volume) in self.volumes_of(&held) {
                         match volume {
-                            Ok(volume) => found.push((part, volume)),
+                            Ok(volume) => found.push(Placed { part, index, volume }),
                             Err(error) => {
-                                outcome.problem(format!("partition {part}, volume {index}: {error}"));
+                                outcome.problem(match error.class() {
+                                    Class::Locked => error.to_string(),
+                                    _ => format!("partition {part}, volume {index}: {error}"),
+                                });
                                 failed = failed.or(Some(error));
                             }
                         }
@@ -207,18 +150,12 @@ impl Session {
             }
         }
         if found.is_empty() {
-            return Err(match failed {
-                Some(error) => Failure::Core(image.to_string(), error),
-                None if self.options.checkpoint.is_some() && !self.disk.hfs_partitions().is_empty() => {
-                    Failure::Usage(format!("{image}: HFS+ has no checkpoints: leave out --checkpoint"))
-                }
-                None => Failure::Core(image.to_string(), self.disk.no_volume()),
-            });
+            return Err(self.nothing(failed));
         }
         if let Some(wanted) = self.wanted_volume() {
-            let names: Vec<String> = found.iter().map(|(_, volume)| volume.name().to_string()).collect();
-            let has_roles = found.iter().any(|(_, volume)| matches!(volume, AnyVolume::Apfs(_)));
-            found.retain(|(_, volume)| self.wants(volume));
+            let names: Vec<String> = found.iter().map(|placed| placed.volume.name().to_string()).collect();
+            let has_roles = found.iter().any(|placed| matches!(placed.volume, AnyVolume::Apfs(_)));
+            found.retain(|placed| self.wants(&placed.volume, placed.index));
             if found.is_empty() {
                 let roles =
                     if wanted.starts_with("role:") && !has_roles { " (HFS+ has no roles)" } else { "" };
@@ -229,6 +166,32 @@ impl Session {
         Ok(found)
     }
 
+    /// That there is no volume at all, with the reason if one is known.
+    pub(crate) fn nothing(&self, failed: Option<Error>) -> Failure {
+        let image = self.common.source.image.display();
+        match failed {
+            Some(error) => Failure::Core(image.to_string(), error),
+            None if self.options.checkpoint.is_some() && !self.disk.hfs_partitions().is_empty() => {
+                Failure::Usage(format!("{image}: HFS+ has no checkpoints: leave out --checkpoint"))
+            }
+            None => Failure::Core(image.to_string(), self.disk.no_volume()),
+        }
+    }
+
+    /// Opens something with what the user types, if it is locked and somebody is there.
+    pub(crate) fn asking<T>(
+        &self,
+        what: &str,
+        unlock: impl Fn(&Secret) -> apfs_core::Result<()>,
+        open: impl Fn() -> apfs_core::Result<T>,
+    ) -> apfs_core::Result<T> {
+        let (opened, _) = self.common.source.asking(what, Vec::new(), |typed| {
+            typed.last().map_or(Ok(()), &unlock)?;
+            open()
+        });
+        opened
+    }
+
     /// Opens a state of a volume; asks for its password if it is locked and somebody is there.
     fn unlocking(
         &self,
@@ -236,21 +199,7 @@ impl Session {
         view: impl Fn() -> apfs_core::Result<AnyFs>,
     ) -> apfs_core::Result<AnyFs> {
         let what = format!("volume {}", volume.name());
-        let (view, _) = self.common.source.asking(&what, Vec::new(), |typed| {
-            typed.last().map_or(Ok(()), |secret| volume.unlock(secret).map(|_| ()))?;
-            view()
-        });
-        view
-    }
-
-    /// What is not as it should be with the chosen checkpoint.
-    fn say_state(&self, part: usize, container: &Container, outcome: &mut Outcome) {
-        if let Some(damage) = container.checkpoint().ephemeral_damage() {
-            outcome.problem(format!("partition {part}: no checkpoint is whole, files are read: {damage}"));
-        }
-        if self.options.checkpoint.is_none() {
-            say_rejected(part, container, outcome);
-        }
+        self.asking(&what, |secret| volume.unlock(secret).map(|_| ()), view)
     }
 
     /// Every readable state that was asked for: of each volume the live one or the snapshot of `--snapshot`, and
@@ -262,9 +211,9 @@ impl Session {
         let image = self.common.source.image.display();
         let volumes = self.volumes(outcome)?;
         let mut targets = Vec::new();
-        for (part, volume) in &volumes {
+        for Placed { part, index, volume } in &volumes {
             let mut take = |view: apfs_core::Result<AnyFs>, what: &str| match view {
-                Ok(view) => targets.push(Target { part: *part, view, backup: None }),
+                Ok(view) => targets.push(Target { part: *part, index: *index, view, backup: None }),
                 Err(error) => {
                     let line = match error.class() {
                         Class::Locked => error.to_string(),
@@ -283,7 +232,7 @@ impl Session {
             }
         }
         if let (Some(wanted), true) = (&self.common.snapshot, targets.is_empty()) {
-            let why = match volumes.iter().any(|(_, volume)| matches!(volume, AnyVolume::Apfs(_))) {
+            let why = match volumes.iter().any(|placed| matches!(placed.volume, AnyVolume::Apfs(_))) {
                 true => format!("see `apfs snapshots {image}`"),
                 false => "HFS+ has no snapshots".to_owned(),
             };
@@ -296,20 +245,17 @@ impl Session {
     }
 
     /// What Time Machine left on the volumes that were asked for. What can't be read is said.
-    pub(crate) fn backups(
-        &self,
-        outcome: &mut Outcome,
-    ) -> Result<Vec<(usize, AnyVolume, Vec<Machine>)>, Failure> {
+    pub(crate) fn backups(&self, outcome: &mut Outcome) -> Result<Vec<(Placed, Vec<Machine>)>, Failure> {
         let mut all = Vec::new();
-        for (part, volume) in self.volumes(outcome)? {
-            if let AnyVolume::Apfs(volume) = &volume
+        for placed in self.volumes(outcome)? {
+            if let AnyVolume::Apfs(volume) = &placed.volume
                 && volume.role().name() == Some("backup")
             {
                 // Whether that opens it is found out by whoever needs it.
                 let _ = self.unlocking(volume, || volume.view().map(AnyFs::Apfs));
             }
-            let name = volume.name();
-            match backups::find(&volume) {
+            let name = placed.volume.name();
+            match backups::find(&placed.volume) {
                 Ok(found) => {
                     for Problem { at, error, .. } in found.problems {
                         match error.class() {
@@ -317,7 +263,7 @@ impl Session {
                             _ => outcome.problem(format!("volume {name}: {at}: {error}")),
                         }
                     }
-                    all.push((part, volume, found.machines));
+                    all.push((placed, found.machines));
                 }
                 Err(error) => outcome.problem(format!("volume {name}: {error}")),
             }
@@ -328,13 +274,14 @@ impl Session {
     /// The trees of the backups of a name.
     fn in_backups(&self, wanted: &str, outcome: &mut Outcome) -> Result<Vec<Target>, Failure> {
         let (mut targets, mut failed) = (Vec::new(), None);
-        for (part, volume, machines) in self.backups(outcome)? {
+        for (Placed { part, index, volume }, machines) in self.backups(outcome)? {
             for (machine, backup) in chosen(&machines, wanted) {
                 let name = format!("{}/{}", machine.name, backup.name);
                 match backup.open(&volume) {
                     Ok(tree) => {
                         let path = backup.path.strip_suffix(b"/").unwrap_or(&backup.path).to_vec();
-                        targets.push(Target { part, view: tree.fs, backup: Some(InBackup { name, path }) });
+                        let backup = Some(InBackup { name, path });
+                        targets.push(Target { part, index, view: tree.fs, backup });
                     }
                     Err(error) => {
                         if let Some(earlier) = failed.replace(Failure::Core(name, error)) {
@@ -407,68 +354,12 @@ pub(crate) fn chosen<'m>(machines: &'m [Machine], wanted: &str) -> Vec<(&'m Mach
     if exact.is_empty() { all.filter(|found| matches(found, false)).collect() } else { exact }
 }
 
-/// What of Apple's a partition holds that is not read, with advice. Others, such as EFI, hold nothing that was asked
-/// for.
-fn left_out(partition: &Partition) -> Option<String> {
-    match partition.content {
-        Content::Other(what, advice) if what.contains("HFS") => Some(format!("{what} left out: {advice}")),
-        content if content.is_apple_volume() => Some(format!("{content} left out: {}", content.advice())),
-        _ if partition.is_filler() => None,
-        _ => Some(partition.type_name)
-            .filter(|name| name.starts_with("Apple_"))
-            .map(|name| format!("{name} left out")),
-    }
-}
-
-/// A fall-back to an older checkpoint is said: what is shown is not the newest state, or may not be.
-fn say_rejected(part: usize, container: &Container, outcome: &mut Outcome) {
-    let rejected = container.rejected();
-    let newer: Vec<_> = rejected.iter().filter(|passed| passed.xid > container.xid()).collect();
-    for passed in &newer {
-        let (xid, block, reason) = (passed.xid, passed.block, &passed.reason);
-        outcome.problem(format!("partition {part}: checkpoint {xid} (block {block}) passed over: {reason}"));
-    }
-    if !newer.is_empty() {
-        outcome.problem(format!("partition {part}: showing the older checkpoint {}", container.xid()));
-    }
-    let mut unreadable = rejected.iter().filter(|passed| passed.xid == Xid(0));
-    if let Some(first) = unreadable.next() {
-        let (others, block, reason) = (unreadable.count(), first.block, &first.reason);
-        let more = if others > 0 { format!(" and {others} others") } else { String::new() };
-        outcome
-            .problem(format!("partition {part}: superblock in block {block}{more} can't be read: {reason}"));
-    }
-}
-
 fn describe(volume: &Volume, snapshot: &Snapshot) -> String {
     format!("volume {}, snapshot {}", volume.name(), snapshot.name)
 }
 
-/// What stands in the way of reading a partition that holds no volume.
-fn no_volume_in(partition: &Partition) -> Error {
-    match partition.content {
-        Content::Unknown => Error::not_found(format!("a volume in partition {}", partition.index)),
-        content => Error::unsupported(content.to_string(), content.advice()),
-    }
-}
-
-/// Whether what is shown is what is stored. That is no problem, whichever it is.
-fn say_journal(part: usize, volume: &hfsplus::Volume) {
-    let Some(journal) = volume.journal().filter(|journal| journal.state == JournalState::Dirty) else {
-        return;
-    };
-    let what = JournalRow::amount(journal);
-    let what = match volume.is_replayed() {
-        true => format!(
-            "was in use; shown as after a replay of its journal: {what}; --no-journal shows it as stored"
-        ),
-        false => format!("was in use; shown as stored, without its journal: {what}"),
-    };
-    exit::say(format_args!("apfs: partition {part}, volume {}: {what}", volume.name()));
-}
-
 /// True if `wanted` names the volume: by name, index, UUID, or of APFS `role:` and a role.
-fn is_volume(volume: &AnyVolume, wanted: &str) -> bool {
+fn is_volume(volume: &AnyVolume, index: usize, wanted: &str) -> bool {
     let uuid = match volume {
         AnyVolume::Apfs(volume) => {
             if let Some(role) = wanted.strip_prefix("role:") {
@@ -482,5 +373,5 @@ fn is_volume(volume: &AnyVolume, wanted: &str) -> bool {
     // HFS+ stores names in another form than they are typed in.
     NameRule::NormalizationInsensitive.same(volume.name().as_bytes(), wanted.as_bytes())
         || uuid.is_some_and(|uuid| uuid.to_string().eq_ignore_ascii_case(wanted))
-        || wanted.parse() == Ok(volume.index())
+        || wanted.parse() == Ok(index)
 }

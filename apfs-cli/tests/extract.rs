@@ -14,6 +14,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use apfs_tests::build::hfs::{Content as HfsContent, HfsBuilder};
 use apfs_tests::build::records::{APFS_TYPE_DIR_REC, APFS_TYPE_FILE_EXTENT, Key, dir_rec, file_extent};
 use apfs_tests::build::{ImageBuilder, Keys, VolumeBuilder};
 use apfs_tests::compress::{decmpfs, sample};
@@ -390,4 +391,115 @@ fn loops_end() {
     assert!(text(&output.stderr).contains("/d/again: left out: "));
     assert!(names(&lab.path("out/d")).is_empty());
     assert_eq!(names(&lab.through_tar(&[])), ["d"]);
+}
+
+fn hfs() -> HfsBuilder {
+    HfsBuilder::new("Plus")
+        .private_folders()
+        .dir("/d")
+        .file("/d/text", b"some text")
+        .hardlink("/d/text", "/again")
+        .resource("/d/text", HfsContent::new(b"resources"))
+        .file("/large", b"")
+        .resource("/large", HfsContent::new(vec![7; 100_000]))
+        .xattr("/d/text", "note", b"value")
+        .item("/d/text", |item| item.set_type(b"TEXT", b"ttxt"))
+        .symlink("/link", "d/text")
+        .file("/a:b", b"slash on a Mac")
+        .dir("/d/shared")
+        .dir("/d/shared/deeper")
+        .file("/d/shared/deeper/file", b"shared")
+        .dir("/e")
+        .dir_link("/d/shared", "/e/shared")
+        .char_device("/tty", 4, 2)
+}
+
+/// What of an HFS+ volume a copy keeps: forks, Finder info, hard links to files, and what hard links to folders lead to
+/// at each of them; nothing that the file system keeps for itself.
+#[test]
+fn hfs_to_a_folder() {
+    let lab = Lab::of_bytes(&hfs().build().bytes);
+    let output = lab.extract(&["-o", "out"]);
+    let (said, out) = (text(&output.stderr), lab.path("out"));
+    assert_eq!(code(&output), 1, "a device was left out: {said}");
+    assert!(said.contains("/tty: left out: char"), "{said}");
+    assert!(!said.contains("/link"), "type and creator of links are none of theirs: {said}");
+    let there: Vec<String> = names(&out).into_iter().filter(|name| !name.starts_with("._")).collect();
+    assert_eq!(there, ["a:b", "again", "d", "e", "large", "link"]);
+    let (one, again) = (out.join("d/text"), out.join("again"));
+    assert_eq!(fs::read(&one).unwrap(), b"some text");
+    assert_eq!(fs::metadata(&one).unwrap().ino(), fs::metadata(&again).unwrap().ino());
+    for shared in ["d/shared/deeper/file", "e/shared/deeper/file"] {
+        assert_eq!(fs::read(out.join(shared)).unwrap(), b"shared");
+    }
+    assert_eq!(fs::read_link(out.join("link")).unwrap(), Path::new("d/text"));
+    // Too long for an attribute of Linux: AppleDouble, whose entry 2 is the resource fork.
+    let double = fs::read(out.join("._large")).unwrap();
+    assert_eq!(double[..4], [0, 5, 0x16, 7]);
+    assert!(double.ends_with(&vec![7; 100_000]) && double.len() < 101_000);
+}
+
+/// The same in an archive: forks and Finder info are records.
+#[test]
+fn hfs_to_an_archive() {
+    let lab = Lab::of_bytes(&hfs().build().bytes);
+    let output = lab.extract(&["--to", "tar"]);
+    let archive = text(&output.stdout);
+    for record in [
+        "SCHILY.xattr.com.apple.ResourceFork=resources\n",
+        "SCHILY.xattr.com.apple.FinderInfo=TEXTttxt",
+        "SCHILY.xattr.note=value\n",
+    ] {
+        assert!(archive.contains(record), "{record}");
+    }
+    let out = lab.through_tar(&[]);
+    assert_eq!(fs::metadata(out.join("again")).unwrap().nlink(), 2);
+    for shared in ["d/shared/deeper/file", "e/shared/deeper/file"] {
+        assert_eq!(fs::read(out.join(shared)).unwrap(), b"shared");
+    }
+    assert!(names(&out).iter().all(|name| !name.contains("Private")));
+}
+
+/// Private folders are extracted on request, under names that a host can have, in both forms.
+#[test]
+fn hfs_private_folders() {
+    let lab = Lab::of_bytes(&hfs().build().bytes);
+    let output = lab.extract(&["-a", "-o", "out"]);
+    assert_eq!(code(&output), 1);
+    assert!(text(&output.stderr).contains("no target takes a name with a NUL"));
+    let folder = "\u{2400}\u{2400}\u{2400}\u{2400}HFS+ Private Data";
+    let inodes = names(&lab.path("out").join(folder));
+    assert!(inodes.iter().any(|name| name.starts_with("iNode")), "{inodes:?}");
+    let out = lab.through_tar(&["-a"]);
+    let again: Vec<String> =
+        names(&out.join(folder)).into_iter().filter(|name| inodes.contains(name)).collect();
+    assert_eq!(again, inodes, "the same in an archive");
+    for out in [&out, &lab.path("out")] {
+        let inode = inodes.iter().find(|name| name.starts_with("iNode")).unwrap();
+        assert_eq!(fs::read(out.join(folder).join(inode)).unwrap(), b"some text");
+        let shared =
+            fs::read_dir(out.join(".HFS+ Private Directory Data\r")).unwrap().next().unwrap().unwrap();
+        assert_eq!(fs::read(shared.path().join("deeper/file")).unwrap(), b"shared");
+    }
+}
+
+/// A folder that hard links put into itself ends: the content is there once, and the circle is said.
+#[test]
+fn hfs_circle() {
+    let volume = HfsBuilder::new("Circle")
+        .dir("/a")
+        .dir("/a/b")
+        .file("/a/b/file", b"x")
+        .dir("/other")
+        .dir_link("/a/b", "/other/b")
+        .dir_link("/a/b", "/a/b/itself");
+    let lab = Lab::of_bytes(&volume.build().bytes);
+    for args in [&["-o", "out"][..], &["--to", "tar", "-o", "out.tar"]] {
+        let output = lab.extract(args);
+        assert_eq!(code(&output), 1);
+        let said = text(&output.stderr);
+        assert!(said.contains("itself: left out"), "{said}");
+    }
+    assert_eq!(fs::read(lab.path("out/other/b/file")).unwrap(), b"x");
+    assert_eq!(fs::read(lab.path("out/a/b/file")).unwrap(), b"x");
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use apfs_core::Timestamp;
 use apfs_core::backups::{Amounts, Attribute, Backup, Machine, Manifest, SourceVolume, State};
 use apfs_core::text::escape::Escaped;
-use apfs_core::{AnyVolume, Timestamp};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::args::Common;
 use crate::exit::{Failure, Outcome};
 use crate::out::{Out, hex};
 use crate::row::lossy;
-use crate::session::{Session, chosen};
+use crate::session::{Placed, Session, chosen};
 use crate::time::push_time;
 
 #[derive(Debug, ClapArgs)]
@@ -142,7 +142,7 @@ pub(crate) fn run(args: &Backups) -> Result<Outcome, Failure> {
     let session = Session::open(&args.common)?;
     let mut out = Out::new();
     let mut stores = Vec::new();
-    for (part, volume, mut machines) in session.backups(&mut outcome)? {
+    for (placed, mut machines) in session.backups(&mut outcome)? {
         if let Some(wanted) = wanted {
             let chosen = chosen(&machines, wanted);
             let names: Vec<_> =
@@ -152,23 +152,23 @@ pub(crate) fn run(args: &Backups) -> Result<Outcome, Failure> {
             }
             machines.retain(|machine| !machine.backups.is_empty());
         }
-        stores.extend(machines.into_iter().map(|machine| (part, volume.clone(), machine)));
+        stores.extend(machines.into_iter().map(|machine| (placed.clone(), machine)));
     }
     if let (Some(wanted), true) = (wanted, stores.is_empty()) {
         return Err(no_backup(&args.common, wanted));
     }
     if args.common.json {
-        let rows = stores.iter().map(|(part, volume, machine)| StoreRow::new(*part, volume, machine));
+        let rows = stores.iter().map(|(placed, machine)| StoreRow::new(placed, machine));
         out.json(&Listing { schema: "apfs.backups/1", stores: rows.collect() })?;
     } else if stores.is_empty() {
         out.display(format_args!("{}: no backups", Escaped(args.common.source.name().as_bytes())))?;
         out.line()?;
     }
-    for (number, (part, volume, machine)) in stores.iter().enumerate().filter(|_| !args.common.json) {
+    for (number, (placed, machine)) in stores.iter().enumerate().filter(|_| !args.common.json) {
         if number > 0 {
             out.line()?;
         }
-        show_machine(&mut out, *part, volume, machine, wanted.is_some())?;
+        show_machine(&mut out, placed, machine, wanted.is_some())?;
     }
     out.flush()?;
     Ok(outcome)
@@ -180,17 +180,15 @@ pub(crate) fn no_backup(common: &Common, wanted: &str) -> Failure {
     Failure::Usage(format!("{image}: no backup {wanted}; see `apfs backups {image}`"))
 }
 
-fn show_machine(
-    out: &mut Out,
-    part: usize,
-    volume: &AnyVolume,
-    machine: &Machine,
-    details: bool,
-) -> io::Result<()> {
+fn show_machine(out: &mut Out, placed: &Placed, machine: &Machine, details: bool) -> io::Result<()> {
     let Machine { name, store, backups, .. } = machine;
     out.display(format_args!("{name}: {} backups", backups.len()))?;
     out.line()?;
-    line(out, "Kept as", format_args!("{} on volume {}, partition {part}", store.word(), volume.name()))?;
+    line(
+        out,
+        "Kept as",
+        format_args!("{} on volume {}, partition {}", store.word(), placed.volume.name(), placed.part),
+    )?;
     attributes(out, &machine.attributes)?;
     if !machine.gone.is_empty() {
         line(out, "Gone", format_args!("{} backups that the manifest still lists", machine.gone.len()))?;
@@ -287,11 +285,11 @@ fn short(time: Timestamp) -> String {
 }
 
 impl StoreRow {
-    fn new(part: usize, volume: &AnyVolume, machine: &Machine) -> StoreRow {
+    fn new(placed: &Placed, machine: &Machine) -> StoreRow {
         StoreRow {
-            part,
-            volume: lossy(volume.name().as_bytes()).into_owned(),
-            volume_index: volume.index(),
+            part: placed.part,
+            volume: lossy(placed.volume.name().as_bytes()).into_owned(),
+            volume_index: placed.index,
             store: machine.store.word(),
             machine: lossy(machine.name.as_bytes()).into_owned(),
             path: lossy(&machine.path).into_owned(),

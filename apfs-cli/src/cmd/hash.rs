@@ -16,7 +16,7 @@ use crate::exit::{Failure, Outcome};
 use crate::out::{Out, hex};
 use crate::parts;
 use crate::place::{self, Follow, Hidden, Item};
-use crate::row::lossy;
+use crate::row::{lossy, lossy_path};
 use crate::session::{Session, Target};
 
 #[derive(Debug, ClapArgs)]
@@ -100,9 +100,9 @@ fn row(out: &mut Out, target: &Target, path: &[u8], stat: &Stat, sha256: String)
     out.json(&HashRow {
         part: target.part,
         volume: lossy(name.as_bytes()),
-        volume_index: target.view.volume_index(),
+        volume_index: target.index,
         snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes())),
-        path: lossy(path),
+        path: lossy_path(&target.view, path),
         path_raw: core::str::from_utf8(path).is_err().then(|| hex(path)),
         size: stat.size,
         sha256,

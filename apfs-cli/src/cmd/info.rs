@@ -1,5 +1,6 @@
 //! `apfs info`: what is on an image.
 
+mod core_storage;
 mod hfs;
 mod model;
 mod text;
@@ -54,6 +55,7 @@ fn show_locked(args: &Info) -> Result<(), Failure> {
 
 /// Shows everything above the level of files.
 pub(crate) fn run(args: &Info) -> Result<Outcome, Failure> {
+    args.common.without_backup()?;
     if args.common.snapshot.is_some() {
         return Err(Failure::Usage("info shows all snapshots: leave out --snapshot".to_owned()));
     }

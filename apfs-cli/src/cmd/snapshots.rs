@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::args::Common;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
-use crate::session::Session;
+use crate::session::{Placed, Session};
 use crate::snapshot_row::SnapshotRow;
 
 #[derive(Debug, ClapArgs)]
@@ -31,11 +31,12 @@ struct Listing {
 
 /// Lists the snapshots of all volumes, locked ones included.
 pub(crate) fn run(args: &Snapshots) -> Result<Outcome, Failure> {
+    args.common.without_backup()?;
     let mut outcome = Outcome::default();
     let session = Session::open(&args.common)?;
     let mut out = Out::new();
     let mut rows = Vec::new();
-    for (part, volume) in session.volumes(&mut outcome)? {
+    for Placed { part, volume, .. } in session.volumes(&mut outcome)? {
         let name = volume.name();
         let AnyVolume::Apfs(volume) = volume else {
             if !args.common.json {

@@ -1,6 +1,7 @@
 //! `apfs unlock`: what is encrypted, what would open it, and which of the given secrets does.
 
 use apfs_core::apfs::{Encryption, Volume};
+use apfs_core::corestorage::LogicalVolume;
 use apfs_core::image::path::open_path;
 use apfs_core::text::escape::Escaped;
 use apfs_core::{AnyVolume, Class, Error, Limits, Secret};
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use crate::args::Common;
 use crate::exit::{Failure, Outcome};
+use crate::held::Held;
 use crate::layer_row::EncryptionRow;
 use crate::out::Out;
 use crate::protection_row::{ProtectionRow, RecordRow};
@@ -82,6 +84,7 @@ struct OpenedBy {
 
 /// Shows everything that is encrypted.
 pub(crate) fn run(args: &Unlock) -> Result<Outcome, Failure> {
+    args.common.without_backup()?;
     let (mut outcome, source) = (Outcome::default(), &args.common.source);
     let secrets = source.secrets.named()?;
     let disk_image = source.encryption()?.map(|info| ImageRow {
@@ -130,39 +133,106 @@ fn volumes(
     secrets: &[(String, Secret)],
     outcome: &mut Outcome,
 ) -> Result<Vec<VolumeRow>, Failure> {
-    let mut rows = Vec::new();
-    for (part, volume) in session.volumes(outcome)? {
-        let AnyVolume::Apfs(volume) = volume else { continue };
-        if volume.superblock().encryption() == Encryption::None {
-            continue;
-        }
-        let protection = match volume.protection() {
-            Ok(protection) => ProtectionRow::new(&protection),
-            Err(error) => {
-                outcome.problem(format!("volume {}: {error}", volume.name()));
-                None
+    let (mut rows, mut failed, mut found) = (Vec::new(), None, false);
+    for (part, held) in session.held(outcome)? {
+        match held {
+            Ok(Held::Container(container)) => {
+                for (index, volume) in container.volumes() {
+                    match volume {
+                        Ok(volume) if session.wants(&AnyVolume::Apfs(volume.clone()), index) => {
+                            found = true;
+                            rows.extend(of_volume(args, part, &volume, secrets, outcome));
+                        }
+                        Ok(_) => {}
+                        Err(error) => outcome.problem(format!("partition {part}, volume {index}: {error}")),
+                    }
+                }
             }
-        };
-        let (opened_by, reason) = match args.check {
-            true => {
-                let (opened_by, reason) = opens_volume(&volume, secrets);
-                (Some(opened_by), reason)
+            Ok(Held::CoreStorage(group, _)) => {
+                for (index, volume) in group.logical_volumes().iter().enumerate() {
+                    if session.wants_logical(volume, index) {
+                        found = true;
+                        rows.extend(of_logical(args, (part, index), volume, secrets, outcome));
+                    }
+                }
             }
-            false => (None, None),
-        };
-        if let Some(reason) = &reason {
-            outcome.problem(reason);
+            Ok(Held::Hfs(volume)) => found |= session.wants(&AnyVolume::Hfs(volume), 0),
+            Err(error) => failed = failed.or(Some(error)),
         }
-        rows.push(VolumeRow {
-            part,
-            volume: lossy(volume.name().as_bytes()).into_owned(),
-            volume_index: volume.slot(),
-            protection,
-            opened_by,
-            reason,
-        });
     }
-    Ok(rows)
+    match session.wanted_volume() {
+        Some(wanted) if !found && failed.is_none() => Err(Failure::Usage(format!("no volume {wanted}"))),
+        _ if !found => Err(session.nothing(failed)),
+        _ => Ok(rows),
+    }
+}
+
+/// An APFS volume; `None` if it is not encrypted.
+fn of_volume(
+    args: &Unlock,
+    part: usize,
+    volume: &Volume,
+    secrets: &[(String, Secret)],
+    outcome: &mut Outcome,
+) -> Option<VolumeRow> {
+    if volume.superblock().encryption() == Encryption::None {
+        return None;
+    }
+    let protection = match volume.protection() {
+        Ok(protection) => ProtectionRow::new(&protection),
+        Err(error) => {
+            outcome.problem(format!("volume {}: {error}", volume.name()));
+            None
+        }
+    };
+    let (opened_by, reason) = match args.check {
+        true => {
+            let (opened_by, reason) = opens_volume(volume, secrets);
+            (Some(opened_by), reason)
+        }
+        false => (None, None),
+    };
+    if let Some(reason) = &reason {
+        outcome.problem(reason);
+    }
+    Some(VolumeRow {
+        part,
+        volume: lossy(volume.name().as_bytes()).into_owned(),
+        volume_index: volume.slot(),
+        protection,
+        opened_by,
+        reason,
+    })
+}
+
+/// A CoreStorage volume; `None` if it is not encrypted.
+fn of_logical(
+    args: &Unlock,
+    (part, index): (usize, usize),
+    volume: &LogicalVolume,
+    secrets: &[(String, Secret)],
+    outcome: &mut Outcome,
+) -> Option<VolumeRow> {
+    let protection = Some(ProtectionRow::of_logical(volume)?);
+    let mut opened_by = Vec::new();
+    for (name, secret) in secrets.iter().filter(|_| args.check) {
+        if let Ok(unlocked) = volume.unlock(secret) {
+            let record = unlocked.user.as_ref().map(RecordRow::of_user);
+            opened_by.push(OpenedBy { secret: name.clone(), record });
+        }
+    }
+    let reason = args.check.then(|| volume.device().err()).flatten().map(|error| error.to_string());
+    if let Some(reason) = &reason {
+        outcome.problem(reason);
+    }
+    Some(VolumeRow {
+        part,
+        volume: volume.name().to_owned(),
+        volume_index: index,
+        protection,
+        opened_by: args.check.then_some(opened_by),
+        reason,
+    })
 }
 
 /// The secrets that open a volume, and why its files can't be read all the same.

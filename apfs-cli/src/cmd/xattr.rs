@@ -16,7 +16,7 @@ use crate::exit::{Failure, Outcome};
 use crate::flags;
 use crate::out::{Out, hex};
 use crate::place::{self, Follow, Found};
-use crate::row::lossy;
+use crate::row::{lossy, lossy_path};
 use crate::session::Session;
 
 /// Bytes in a line of a hexadecimal dump.
@@ -151,9 +151,9 @@ fn file_row(args: &Xattr, file: &Found<'_>, outcome: &mut Outcome) -> Result<Fil
     Ok(FileRow {
         part: target.part,
         volume: lossy(target.volume_name().as_bytes()).into_owned(),
-        volume_index: target.view.volume_index(),
+        volume_index: target.index,
         snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
-        path: lossy(&path).into_owned(),
+        path: lossy_path(&target.view, &path).into_owned(),
         ino: file.id.0,
         xattrs: rows,
     })

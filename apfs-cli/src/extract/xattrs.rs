@@ -11,6 +11,10 @@ const DECMPFS: &[u8] = b"com.apple.decmpfs";
 /// Resource fork; of a compressed file its compressed data.
 pub(crate) const RESOURCE_FORK: &[u8] = b"com.apple.ResourceFork";
 
+/// What the Finder keeps of a file.
+const FINDER_INFO: &[u8] = b"com.apple.FinderInfo";
+/// Type and creator that every symbolic link of HFS+ has.
+const LINK_TYPE: &[u8] = b"slnkrhap";
 /// Where HFS+ keeps the first link to a directory.
 const FIRST_LINK: &[u8] = b"com.apple.system.hfs.firstlink";
 
@@ -42,12 +46,21 @@ impl Attribute {
     }
 }
 
+/// True if Finder info of HFS+ says more than a Mac would show: numbers and dates are kept in it too.
+fn has_finder_info(view: &AnyFs, stat: &Stat) -> bool {
+    let Ok(info) = view.xattr(stat.id, FINDER_INFO) else { return true };
+    let shown = info.iter().enumerate().filter(|(at, _)| !matches!(at, 16..=23 | 28..=31));
+    let kind = if stat.kind == Kind::Symlink && info.starts_with(LINK_TYPE) { LINK_TYPE.len() } else { 0 };
+    shown.skip(kind).any(|(_, byte)| *byte != 0)
+}
+
 /// The attributes that a copy of the file should have.
 pub(crate) fn wanted(view: &AnyFs, stat: &Stat) -> Result<Vec<Attribute>> {
     let is_own = |name: &[u8]| match name {
         SYMLINK => stat.kind != Kind::Symlink,
         DECMPFS | RESOURCE_FORK => stat.compression.is_none(),
         FIRST_LINK => view.as_hfs().is_none(),
+        FINDER_INFO => view.as_hfs().is_none() || has_finder_info(view, stat),
         _ => true,
     };
     let xattrs = view.xattrs(stat.id)?.into_iter().filter(|xattr| is_own(xattr.name.as_bytes()));

@@ -1,8 +1,11 @@
 //! The built program, run on images of the image builder: output, exit status, standard error.
 
+mod backups;
+mod complete;
 mod exit;
 mod files;
 mod find;
+mod hfs;
 mod image;
 mod info;
 mod list;

@@ -6,14 +6,16 @@ use apfs_core::text::name::NameRule;
 use apfs_core::{AnyVolume, Result, Timestamp, Uuid};
 use serde::Serialize;
 
+use super::core_storage::CoreStorage;
 use super::hfs::HfsVolume;
 
 use crate::exit::{Failure, Outcome};
 use crate::flags;
+use crate::held::Held;
 use crate::layer_row::LayerRow;
 use crate::protection_row::ProtectionRow;
 use crate::row::lossy;
-use crate::session::{Held, Session};
+use crate::session::Session;
 use crate::snapshot_row::SnapshotRow;
 
 /// A whole image.
@@ -47,6 +49,8 @@ pub(super) struct Partition {
     pub(super) container: Option<Container>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hfs: Option<HfsVolume>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) core_storage: Option<CoreStorage>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
 }
@@ -162,18 +166,22 @@ impl Image {
                 continue;
             }
             let held = all.iter().find(|(part, _)| *part == partition.index).map(|(_, held)| held);
-            let (mut container, mut hfs, mut error) = (None, None, None);
+            let (mut container, mut hfs, mut core_storage, mut error) = (None, None, None, None);
             match held {
                 Some(Ok(Held::Container(found))) => {
                     container = Some(Container::gather(partition.index, found, session, outcome));
                 }
-                Some(Ok(Held::Hfs(volume))) if session.wants(&AnyVolume::Hfs(volume.clone())) => {
+                Some(Ok(Held::Hfs(volume))) if session.wants(&AnyVolume::Hfs(volume.clone()), 0) => {
                     hfs = Some(HfsVolume::gather(volume));
+                }
+                Some(Ok(Held::CoreStorage(group, parts))) => {
+                    core_storage = Some(CoreStorage::gather(partition.index, group, parts, session, outcome));
                 }
                 Some(Err(found)) => error = Some(found),
                 _ => {}
             }
             chosen |= hfs.is_some();
+            chosen |= core_storage.as_ref().is_some_and(|group: &CoreStorage| !group.volumes.is_empty());
             chosen |= container.as_ref().is_some_and(|container| !container.volumes.is_empty());
             partitions.push(Partition {
                 part: partition.index,
@@ -186,6 +194,7 @@ impl Image {
                 content: partition.content.word(),
                 container,
                 hfs,
+                core_storage,
                 error: error.map(ToString::to_string),
             });
         }
@@ -205,7 +214,9 @@ impl Image {
     }
 
     pub(super) fn has_volumes(&self) -> bool {
-        self.partitions.iter().any(|partition| partition.container.is_some() || partition.hfs.is_some())
+        self.partitions.iter().any(|partition| {
+            partition.container.is_some() || partition.hfs.is_some() || partition.core_storage.is_some()
+        })
     }
 }
 
@@ -216,7 +227,7 @@ fn type_name(partition: &apfs_core::Partition) -> String {
 }
 
 impl Container {
-    fn gather(
+    pub(super) fn gather(
         part: usize,
         container: &apfs::Container,
         session: &Session,
@@ -227,7 +238,7 @@ impl Container {
         let (mut volumes, mut damaged_volumes) = (Vec::new(), Vec::new());
         for (index, volume) in container.volumes() {
             match volume {
-                Ok(volume) if session.wants(&AnyVolume::Apfs(volume.clone())) => {
+                Ok(volume) if session.wants(&AnyVolume::Apfs(volume.clone()), index) => {
                     volumes.push(Volume::gather(part, &volume, outcome));
                 }
                 Ok(_) => {}

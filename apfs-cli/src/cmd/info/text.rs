@@ -6,6 +6,7 @@ use std::io;
 use apfs_core::text::escape::Escaped;
 use indicatif::DecimalBytes;
 
+use super::core_storage::CoreStorage;
 use super::hfs::HfsVolume;
 use super::model::{Container, Image, Partition, Pending, Volume, Writer};
 use crate::layer_row::{EncryptionRow, LayerRow, UdifRow};
@@ -85,10 +86,44 @@ fn show_partition(partition: &Partition, out: &mut Out) -> io::Result<()> {
     if let Some(volume) = &partition.hfs {
         show_hfs(volume, out)?;
     }
+    if let Some(group) = &partition.core_storage {
+        show_core_storage(group, out)?;
+    }
     match &partition.container {
         Some(container) => show_container(container, out),
         None => Ok(()),
     }
+}
+
+fn show_core_storage(group: &CoreStorage, out: &mut Out) -> io::Result<()> {
+    const INDENT: &str = "|   ";
+    title(out, "+-- ", &format_args!("CoreStorage group {}", group.uuid), INDENT)?;
+    field(out, INDENT, "Name", Escaped(group.name.as_bytes()))?;
+    let parts: Vec<_> = group.parts.iter().map(ToString::to_string).collect();
+    field(out, INDENT, "Partitions", parts.join(", "))?;
+    group.findings.iter().try_for_each(|finding| field(out, INDENT, "Finding", finding))?;
+    for volume in &group.volumes {
+        let name = Escaped(volume.name.as_bytes());
+        title(out, "|\n+-> ", &format_args!("Logical volume {}: {name}", volume.index), INDENT)?;
+        field(out, INDENT, "UUID", &volume.uuid)?;
+        field(out, INDENT, "Size", size(volume.size))?;
+        field(out, INDENT, "Content", Escaped(volume.content.as_bytes()))?;
+        match &volume.protection {
+            Some(protection) => show_protection(protection, out)?,
+            None => field(out, INDENT, "Encrypted", yes(volume.encrypted))?,
+        }
+        if let Some(locked) = &volume.locked {
+            field(out, INDENT, "Not readable", locked)?;
+        }
+        volume.findings.iter().try_for_each(|finding| field(out, INDENT, "Finding", finding))?;
+        if let Some(volume) = &volume.hfs {
+            show_hfs(volume, out)?;
+        }
+        if let Some(container) = &volume.container {
+            show_container(container, out)?;
+        }
+    }
+    Ok(())
 }
 
 fn show_hfs(volume: &HfsVolume, out: &mut Out) -> io::Result<()> {
