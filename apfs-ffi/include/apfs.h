@@ -373,6 +373,9 @@ typedef struct apfs_disk apfs_disk;
 // What went wrong in a call. Free it with `apfs_error_free`.
 typedef struct apfs_error apfs_error;
 
+// The hard links of one file or directory.
+typedef struct apfs_links apfs_links;
+
 // A volume's files at one moment: live, or at a snapshot.
 typedef struct apfs_view apfs_view;
 
@@ -657,6 +660,14 @@ typedef struct apfs_journal {
     // UUID of the partition of a journal on another device as stored, else empty.
     struct apfs_bytes device;
 } apfs_journal;
+
+// One hard link: a name in a directory. The name belongs to the list.
+typedef struct apfs_link {
+    // The directory; `apfs_view_path_of` says where it is.
+    uint64_t dir;
+    // Name as stored.
+    struct apfs_bytes name;
+} apfs_link;
 
 // How a volume is encrypted. Text belongs to the volume.
 typedef struct apfs_protection {
@@ -1038,6 +1049,44 @@ enum apfs_status apfs_volume_get_hfs_info(const struct apfs_volume *volume,
 enum apfs_status apfs_volume_get_journal(const struct apfs_volume *volume,
                                          struct apfs_journal *out,
                                          struct apfs_error **err);
+
+// Reads all hard links of a file or directory.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_links_open(const struct apfs_view *view,
+                                 uint64_t id,
+                                 const struct apfs_links **out,
+                                 struct apfs_error **err);
+
+// Gives the links from number `first` on: up to `cap` into `out`, how many into `n`. None written means the end.
+//
+// # Safety
+// `links` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_links_list(const struct apfs_links *links,
+                                 size_t first,
+                                 struct apfs_link *out,
+                                 size_t cap,
+                                 size_t *n,
+                                 struct apfs_error **err);
+
+// Frees a list of links. NULL is allowed.
+//
+// # Safety
+// `links` is NULL or a handle that is not yet freed.
+void apfs_links_free(const struct apfs_links *links);
+
+// Path of a file or directory from the root, by its first link. Its length goes to `n`; the bytes go to `buf` only if
+// all of them fit in `cap`, so compare `n` with `cap`. `buf` may be NULL if `cap` is 0.
+//
+// # Safety
+// `view` is a handle; `buf` has room for `cap` bytes; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_path_of(const struct apfs_view *view,
+                                   uint64_t id,
+                                   uint8_t *buf,
+                                   size_t cap,
+                                   size_t *n,
+                                   struct apfs_error **err);
 
 // Why something is locked, if the error is APFS_STATUS_LOCKED; the error's message says it in a sentence.
 // APFS_LOCK_REASON_NONE for any other error and for NULL.

@@ -19,6 +19,7 @@ pub mod extents;
 pub mod file;
 mod guard;
 pub mod hfs;
+pub mod links;
 pub mod lock;
 pub mod options;
 pub mod protection;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use apfs_core::{Fs, FsExt, StreamId};
 use apfs_tests::build::hfs::btree::Node;
-use apfs_tests::build::hfs::bytes::{self, put, u16_at};
+use apfs_tests::build::hfs::bytes::{self, put, u16_at, u32_at};
 use apfs_tests::build::hfs::{HfsBuilder, HfsImage, HfsRole};
 use apfs_tests::hfs_volumes::{dir_links, file_links, pattern, rich};
 
@@ -62,11 +62,15 @@ impl Bench {
 }
 
 fn tall() -> HfsBuilder {
-    let volume = (0..60).fold(HfsBuilder::new("V").dir("/d"), |volume, n| {
+    let volume = (0..20).fold(HfsBuilder::new("V").dir("/d"), |volume, n| {
         let volume = volume.file(&format!("/d/file {n:02}"), pattern(n * 30));
         volume.xattr(&format!("/d/file {n:02}"), "n", n.to_string())
     });
-    volume.fragmented("/pieces", pattern(400_000), 90).max_records_per_node(4)
+    volume
+        .fragmented("/pieces", pattern(60_000), 60)
+        .block_size(512)
+        .node_sizes(1024, 512, 1024)
+        .max_records_per_node(3)
 }
 
 const TREES: [HfsRole; 3] = [HfsRole::Catalog, HfsRole::Attributes, HfsRole::Extents];
@@ -78,11 +82,13 @@ fn children_that_lie() {
     for role in TREES {
         let tree = &bench.image.trees[&role];
         for node in bench.nodes(role, 2..=16) {
-            let sibling = node.records.first().map(|(range, _)| range.end - 4).unwrap();
+            let child_of = |range: &core::ops::Range<usize>| {
+                u32_at(&tree.bytes[tree.node_range(node.number)], range.end - 4)
+            };
             let range = node.records.last().unwrap().0.clone();
-            let first = tree.bytes[tree.node_range(node.number)][sibling..sibling + 4].to_vec();
-            let first = u32::from_be_bytes(first.try_into().unwrap());
-            for target in [tree.root, node.number, first, 0, tree.total_nodes as u32, u32::MAX] {
+            let (first, last) = (child_of(&node.records[0].0), child_of(&range));
+            let targets = [tree.root, node.number, first, 0, tree.total_nodes as u32, u32::MAX];
+            for target in targets.into_iter().filter(|target| *target != last) {
                 let what = format!("{role:?} node {} leads to {target}", node.number);
                 bench.local(&what, 1, |image| {
                     image.edit_node(role, node.number, |bytes| {
@@ -100,12 +106,9 @@ fn nodes_that_lie() {
     let bench = Bench::new(&tall());
     for role in TREES {
         for node in bench.nodes(role, 1..=16) {
-            for (at, values) in [
-                (8, &[0_u8, 1, 2, 3, 0xFE, 0xFF][..]),
-                (9, &[0, 1, 2, 3, 17, 0xFF]),
-                (10, &[0x40, 0xFF]),
-                (11, &[0, 1, 2, 5, 9, 0xFF]),
-            ] {
+            for (at, values) in
+                [(8, &[0_u8, 1, 2, 0xFF][..]), (9, &[0, 1, 2, 17]), (10, &[0xFF]), (11, &[0, 1, 2, 5])]
+            {
                 for value in values {
                     let what = format!("{role:?} node {} byte {at} = {value}", node.number);
                     bench.damaged(&what, |image| {
@@ -114,7 +117,7 @@ fn nodes_that_lie() {
                 }
             }
             for entry in 0..=node.records.len() {
-                for value in [0_u16, 1, 13, 14, 15, 100, 0x7FFE, 0xFFFE, 0xFFFF] {
+                for value in [0_u16, 13, 16, 100, 0xFFFF] {
                     let what = format!("{role:?} node {} offset {entry} = {value}", node.number);
                     bench.damaged(&what, |image| {
                         image.edit_node(role, node.number, |bytes| {
@@ -148,7 +151,7 @@ fn records_that_lie() {
                 });
             }
             for (range, _) in &node.records {
-                for value in [0_u16, 1, 5, 0x7FFF, 0xFFFF] {
+                for value in [0_u16, 5, 0xFFFF] {
                     let what = format!("{role:?} node {} key of {value} at {}", node.number, range.start);
                     bench.local(&what, least, |image| {
                         image.edit_node(role, node.number, |bytes| {
@@ -263,8 +266,8 @@ fn missing_overflow_records() {
     let id = volume.find("/pieces").unwrap();
     let mut start = [0; 4096];
     let read = volume.read_at(id, &StreamId::Data, 0, &mut start).unwrap();
-    assert_eq!(&start[..read], &pattern(400_000)[..4096]);
-    assert!(volume.read_at(id, &StreamId::Data, 399_000, &mut start).is_err());
+    assert_eq!(&start[..read], &pattern(60_000)[..4096]);
+    assert!(volume.read_at(id, &StreamId::Data, 59_000, &mut start).is_err());
 }
 
 /// A file or folder behind a link that is not there, and links to things of the wrong kind.

@@ -30,6 +30,9 @@ struct Bench {
     image: HfsImage,
     sound: Answer,
     names: Vec<Key>,
+    /// Flips that were reported, and that changed what their record says.
+    reported: usize,
+    changed: usize,
     metadata: Vec<usize>,
     records: BTreeMap<usize, (HfsRole, u32, usize)>,
 }
@@ -42,7 +45,7 @@ impl Bench {
         assert_eq!(sound.reports, [""; 0]);
         assert_eq!(sound.looked_up.len(), names.len());
         let (metadata, records) = (metadata(&image), records(&image));
-        Bench { image, sound, names, metadata, records }
+        Bench { image, sound, names, reported: 0, changed: 0, metadata, records }
     }
 
     /// Flips one bit, asks, and flips it back. Gives what changed in silence.
@@ -53,8 +56,10 @@ impl Bench {
         let new = self.owner_said(byte);
         self.image.bytes[byte] ^= 1 << bit;
         if !answer.reports.is_empty() {
+            self.reported += 1;
             return None;
         }
+        self.changed += usize::from(answer != self.sound);
         let may_differ = [old, new].concat();
         let differences = answer.differences(&self.sound, &may_differ);
         let role = self.image.place_at(byte).map(|place| place.role);
@@ -125,7 +130,16 @@ fn a_flipped_bit_changes_nothing_else_in_silence() {
         let running: Vec<_> = parts
             .map(|part| {
                 let mut bench = bench.clone();
-                scope.spawn(move || part.iter().filter_map(|(byte, bit)| bench.flip(*byte, *bit)).collect())
+                scope.spawn(move || {
+                    let found = part.iter().filter_map(|(byte, bit)| bench.flip(*byte, *bit)).collect();
+                    println!(
+                        "{} reported, {} in one record, of {}",
+                        bench.reported,
+                        bench.changed,
+                        part.len()
+                    );
+                    found
+                })
             })
             .collect();
         running

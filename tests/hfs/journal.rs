@@ -165,11 +165,12 @@ fn a_bad_transaction_ends_the_replay() {
         bad_block_checksum: Some(1),
         ..BlockList::default()
     };
-    for bad in [bad_header, bad_block] {
-        let journal = Journal::new()
-            .transaction(states.changes.clone())
-            .list(bad)
-            .transaction(vec![Change::Write(1024, vec![0; 512])]);
+    // Where a header can't be read it is not known whether the transaction before it ended there.
+    let before_header = vec![Change::Write(1024, vec![0; 512])];
+    for (bad, before) in [(bad_header, Some(before_header)), (bad_block, None)] {
+        let journal = Journal::new().transaction(states.changes.clone());
+        let journal = before.into_iter().fold(journal, Journal::transaction);
+        let journal = journal.list(bad).transaction(vec![Change::Write(1024, vec![0; 512])]);
         let volume = open(dirty(&states, &journal)).unwrap();
         assert!(!volume.findings().is_empty());
         shows(&volume, &states.after);
@@ -203,8 +204,8 @@ fn an_unusable_journal_is_reported() {
     let volume = open(dirty(&states, &bad_sum)).unwrap();
     assert!(!volume.findings().is_empty());
     shows(&volume, &states.before);
-    // Magic, byte order, start, end, size, sizes of list and header.
-    for field in [0, 4, 8, 16, 24, 32, 40] {
+    // Magic, start, end, size, sizes of list and header.
+    for field in [0, 8, 16, 24, 32, 40] {
         let mut image = states.before.clone();
         journal.write(image.journal_mut());
         let area = image.journal_mut();

@@ -31,7 +31,7 @@ pub(crate) fn full() -> Result<(), Failed> {
     let program = target().join("release/apfs");
     let conform = lab::shared().join("tools/conform.py");
     if conform.exists() {
-        for selection in ["apfs-all", "lab-apfs"] {
+        for selection in ["apfs-all", "lab-apfs", "hfs", "lab-hfs"] {
             let corpus = lab::shared().join("corpus");
             let mut compare = command("python3", &[]);
             compare.arg(&conform).arg(selection).arg(corpus).env("APFS_BIN", &program);

@@ -4,15 +4,33 @@ use std::path::{Path, PathBuf};
 
 use crate::run::{Failed, command, root, run, target};
 
-/// Image, job and its arguments, size of the container, memory of the guest.
-const IMAGES: [(&str, &[&str], &str, &str); 3] = [
-    ("many100k", &["many", "100000", "hash"], "8G", "4G"),
-    ("many1m", &["many", "1000000", "nohash"], "40G", "6G"),
-    ("bulk", &["bulk", "4096"], "8G", "3G"),
+/// An image that the lab makes.
+struct Recipe {
+    name: &'static str,
+    /// How the volume is formatted, where that is not APFS.
+    format: &'static [&'static str],
+    /// Sizes of the disk and of the guest's memory.
+    size: &'static str,
+    memory: &'static str,
+    /// The job that fills it.
+    job: &'static [&'static str],
+}
+
+const IMAGES: [Recipe; 4] = [
+    Recipe { name: "many100k", format: &[], size: "8G", memory: "4G", job: &["many", "100000", "hash"] },
+    Recipe { name: "many1m", format: &[], size: "40G", memory: "6G", job: &["many", "1000000", "nohash"] },
+    Recipe { name: "bulk", format: &[], size: "8G", memory: "3G", job: &["bulk", "4096"] },
+    Recipe {
+        name: "hfs100k",
+        format: &["-t", "hfsplus", "-m", "-J -v Many"],
+        size: "4G",
+        memory: "3G",
+        job: &["many", "100000", "hash"],
+    },
 ];
 
 /// Debian packages that the lab and the comparisons need.
-const PACKAGES: [&str; 19] = [
+const PACKAGES: [&str; 20] = [
     "busybox-static",
     "gcc",
     "libc6-dev",
@@ -27,6 +45,7 @@ const PACKAGES: [&str; 19] = [
     "xz-utils",
     "zstd",
     "libfsapfs-utils",
+    "libfshfs-utils",
     "sleuthkit",
     "7zip",
     "dmg2img",
@@ -47,19 +66,19 @@ pub(crate) fn shared() -> PathBuf {
 /// Makes the images that are not there yet.
 pub(crate) fn make_images() -> Result<PathBuf, Failed> {
     let folder = folder();
-    let missing: Vec<_> =
-        IMAGES.iter().filter(|(name, ..)| !folder.join(format!("{name}.img")).exists()).collect();
+    let image = |recipe: &Recipe| folder.join(format!("{}.img", recipe.name));
+    let missing: Vec<_> = IMAGES.iter().filter(|recipe| !image(recipe).exists()).collect();
     if missing.is_empty() {
         return Ok(folder);
     }
     std::fs::create_dir_all(&folder).map_err(|error| Failed(format!("{}: {error}", folder.display())))?;
     let lab = set_up()?;
-    for (name, job, size, memory) in missing {
-        let image = folder.join(format!("{name}.img"));
-        let image = image.to_string_lossy();
-        let mut make = command(lab.join("make-image.sh"), &["-o", &image, "-s", size, "-r", memory]);
-        make.args(*job).env("KERNEL_LAB_DIR", lab.join("build"));
-        if *name == "many1m" {
+    for recipe in missing {
+        let image = image(recipe);
+        let mut make = command(lab.join("make-image.sh"), &["-o", &image.to_string_lossy()]);
+        make.args(recipe.format).args(["-s", recipe.size, "-r", recipe.memory]).args(recipe.job);
+        make.env("KERNEL_LAB_DIR", lab.join("build"));
+        if recipe.name == "many1m" {
             // The checker needs more than a quarter of an hour for this one.
             make.env("APFSCK", "true");
         }

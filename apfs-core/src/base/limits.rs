@@ -34,9 +34,10 @@ pub struct Limits {
     /// Bytes of decompressed chunks of one disk image, or of one volume's compressed files, that are kept.
     /// Default 8 MiB.
     pub chunk_cache_bytes: usize,
-    /// Bytes of the property list or resource fork of a disk image. Default 256 MiB.
+    /// Bytes of the property list or resource fork of a disk image, of a CoreStorage group's metadata, or of its property
+    /// lists together. Default 256 MiB.
     pub image_table_bytes: u64,
-    /// Bytes of the disk in a disk image. Default 2^53 (8 PiB).
+    /// Bytes of the disk in a disk image, or of a logical volume. Default 2^53 (8 PiB).
     pub image_bytes: u64,
     /// Files that a disk image is split into. Default 100,000.
     pub image_segments: usize,

@@ -11,22 +11,49 @@ use zeroize::Zeroizing;
 use super::device::{Device, Form};
 use super::map::Extent;
 use crate::base::bytes::len64;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
 use crate::crypto::xts::{UNIT, Xts};
 
 /// Places of an extent that are looked at, first and last included.
-const PLACES: u64 = 64;
+const PLACES: usize = 64;
+/// Places of all extents together: they are looked at before anything is read.
+const ALL_PLACES: usize = 1 << 16;
 /// Bytes that are looked at in each.
 const PLACE: usize = 4096;
 
-/// What an extent looks like, with the key if there is one: plain, encrypted, or anything else.
-///
-/// # Errors
-/// I/O.
-pub(super) fn form(device: &Device, extent: &Extent, key: Option<&Xts>) -> Result<Form> {
+/// Looks at extents of a device, one by one.
+#[derive(Clone, Copy)]
+pub(super) struct Look {
+    places: u64,
+}
+
+impl Look {
+    /// How closely each of so many extents is looked at.
+    ///
+    /// # Errors
+    /// `Limit` if that would take too long.
+    pub(super) fn at(extents: usize) -> Result<Look> {
+        let places = ALL_PLACES.checked_div(extents).unwrap_or(PLACES).min(PLACES);
+        if places < 2 {
+            let what = "extents of a logical volume whose encryption is being changed";
+            return Err(Error::limit(what, len64(ALL_PLACES) / 2, len64(extents)));
+        }
+        Ok(Look { places: len64(places) })
+    }
+
+    /// What an extent looks like, with the key if there is one: plain, encrypted, or anything else.
+    ///
+    /// # Errors
+    /// I/O.
+    pub(super) fn form(self, device: &Device, extent: &Extent, key: Option<&Xts>) -> Result<Form> {
+        form(device, extent, key, self.places)
+    }
+}
+
+fn form(device: &Device, extent: &Extent, key: Option<&Xts>, count: u64) -> Result<Form> {
     let (mut plain, mut encrypted) = (false, false);
     let mut buffer = Zeroizing::new([0; PLACE]);
-    for at in places(extent.start, extent.end) {
+    for at in places(extent.start, extent.end, count) {
         let here = usize::try_from(extent.end.saturating_sub(at)).unwrap_or(PLACE).min(PLACE);
         let Some(bytes) = buffer.get_mut(..here) else { continue };
         device.read_stored(extent, at, bytes)?;
@@ -58,10 +85,10 @@ fn has_runs(sector: &[u8; UNIT]) -> bool {
 }
 
 /// Offsets spread over a range of bytes, at multiples of what is looked at.
-fn places(start: u64, end: u64) -> Vec<u64> {
+fn places(start: u64, end: u64, most: u64) -> Vec<u64> {
     let size = len64(PLACE);
     let count = end.saturating_sub(start).div_ceil(size);
-    let wanted = count.min(PLACES);
+    let wanted = count.min(most);
     let last = count.saturating_sub(1);
     let spread = |n: u64| {
         let index =
@@ -78,12 +105,23 @@ mod tests {
     /// Short ranges are looked at everywhere, long ones from the first to the last place.
     #[test]
     fn spread() {
+        let places = |start, end| places(start, end, 64);
         assert_eq!(places(0, 0), []);
         assert_eq!(places(512, 1024), [512]);
         assert_eq!(places(0, 3 * 4096 + 1), [0, 4096, 8192, 12288]);
         let long = places(4096, 4096 + (1 << 40));
         assert_eq!((long.len(), long[0], long[63]), (64, 4096, 1 << 40));
         assert!(long.is_sorted());
+    }
+
+    /// The more extents, the fewer places of each; too many are refused.
+    #[test]
+    fn many_extents() {
+        let places = |extents| Look::at(extents).map(|look| look.places).ok();
+        assert_eq!(
+            [0, 1, 1024, 2048, 32768, 32769].map(places),
+            [Some(64), Some(64), Some(64), Some(32), Some(2), None]
+        );
     }
 
     /// Only runs that begin at a cell of the cipher count.

@@ -130,8 +130,9 @@ impl ReadAt for Device {
         let left = self.len.checked_sub(offset).filter(|left| *left > 0)?;
         let Ok((extent, form)) = self.find(offset) else {
             // Up to the next extent nothing can be read.
-            let next = self.extents.iter().map(|(extent, _)| extent.start).find(|start| *start > offset);
-            let gap = next.map_or(left, |next| next.saturating_sub(offset));
+            let index = self.extents.partition_point(|(extent, _)| extent.start <= offset);
+            let next = self.extents.get(index).map(|(extent, _)| extent.start.saturating_sub(offset));
+            let gap = next.unwrap_or(left);
             return Some(Run { len: gap.min(left), zeros: false });
         };
         let rest = extent.end.saturating_sub(offset);

@@ -13,6 +13,10 @@ use crate::image::plist::{decode, in_dict, value};
 /// Bytes of the longest text or data that is looked at. One text can be referred to from any number of places.
 const LONGEST: usize = 4096;
 
+/// Nodes of the largest dictionary inside of another; white space counts. One can be referred to from any number of places
+/// as well, and is searched for every key.
+const LARGEST: usize = 512;
+
 /// A dictionary of a list.
 #[derive(Clone, Copy)]
 pub(super) struct Dict<'a, 'input> {
@@ -100,7 +104,8 @@ impl<'a, 'input> Dict<'a, 'input> {
     }
 
     fn as_dict(&self, node: Node<'a, 'input>) -> Option<Dict<'a, 'input>> {
-        node.has_tag_name("dict").then_some(Dict { node, ids: self.ids })
+        let is_small = node.children().nth(LARGEST).is_none();
+        (node.has_tag_name("dict") && is_small).then_some(Dict { node, ids: self.ids })
     }
 }
 
@@ -134,6 +139,9 @@ mod tests {
         .unwrap();
         let long = alloc::format!("<dict><key>a</key><string>{}</string></dict>", "b".repeat(LONGEST + 1));
         assert!(parse(long.as_bytes(), |dict| Ok(dict.text("a").is_none())).unwrap());
+        let large =
+            alloc::format!("<dict><key>a</key><dict>{}</dict></dict>", "<key>b</key>".repeat(LARGEST + 1));
+        assert!(parse(large.as_bytes(), |dict| Ok(dict.has("a") && dict.dict("a").is_none())).unwrap());
     }
 
     /// References that lead nowhere, to themselves, to each other or into what holds them end at once.

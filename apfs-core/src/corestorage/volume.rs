@@ -5,11 +5,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::conversion;
+use super::conversion::Look;
 use super::device::{Device, Form};
 use super::family::{Context, CryptoUser, Encryption, Family};
 use super::header::PhysicalVolume;
-use super::map::Map;
+use super::map::{Extent, Map};
 use super::unlock::{Attempts, Opened, what};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, LockReason, Result};
@@ -248,7 +248,8 @@ impl LogicalVolume {
             Encryption::Encrypted => Ok(None),
             Encryption::Unknown => recognised(),
             Encryption::Converting(_) => {
-                let device = self.assemble(|device, extent| conversion::form(device, extent, None), None)?;
+                let look = Look::at(self.map()?.extents.len())?;
+                let device = self.assemble(|device, extent| look.form(device, extent, None), None)?;
                 Ok(device.filter(|device| device.extents.iter().all(|(_, form)| *form == Form::Plain)))
             }
         }
@@ -287,7 +288,8 @@ impl LogicalVolume {
         if !matches!(self.encryption(), Encryption::Converting(_)) {
             return self.assemble(|_, _| Ok(Form::Encrypted), Some(key));
         }
-        let form = |device: &Device, extent: &_| conversion::form(device, extent, device.key.as_deref());
+        let look = Look::at(self.map()?.extents.len())?;
+        let form = |device: &Device, extent: &Extent| look.form(device, extent, device.key.as_deref());
         let device = self.assemble(form, Some(key))?;
         // Plain extents prove no key.
         Ok(device.filter(|device| device.extents.iter().any(|(_, form)| *form == Form::Encrypted)))
@@ -297,7 +299,7 @@ impl LogicalVolume {
     /// base of the map: both have been described, and only the bytes tell.
     fn assemble(
         &self,
-        form: impl Fn(&Device, &super::map::Extent) -> Result<Form>,
+        form: impl Fn(&Device, &Extent) -> Result<Form>,
         key: Option<Arc<Xts>>,
     ) -> Result<Option<Device>> {
         let map = self.map()?;
@@ -314,7 +316,7 @@ impl LogicalVolume {
     fn build(
         &self,
         map: &Map,
-        form: impl Fn(&Device, &super::map::Extent) -> Result<Form>,
+        form: impl Fn(&Device, &Extent) -> Result<Form>,
         key: Option<Arc<Xts>>,
     ) -> Result<Device> {
         let (volumes, len) = (self.inner.known.volumes.clone(), self.len());

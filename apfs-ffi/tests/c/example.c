@@ -1,4 +1,4 @@
-/* Lists the root of the first volume of an image, and prints a file of it. */
+/* Lists the root of the first volume of an image, APFS or HFS+, and prints a file of it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,19 +38,12 @@ int main(int argc, char **argv) {
     if (argc != 3)
         return fprintf(stderr, "usage: example IMAGE PATH\n"), 2;
     const apfs_disk *disk = NULL;
-    const apfs_container *container = NULL;
     const apfs_volume *volume = NULL;
     const apfs_view *view = NULL;
     apfs_error *err = NULL;
-    size_t partition, n;
-    apfs_volume_info first;
 
     int failed = apfs_disk_open(argv[1], NULL, &disk, &err) != APFS_STATUS_OK
-        || apfs_disk_first_apfs(disk, &partition, &err) != APFS_STATUS_OK
-        || apfs_container_open(disk, partition, NULL, &container, &err) != APFS_STATUS_OK
-        || apfs_container_volumes(container, 0, &first, 1, &n, &err) != APFS_STATUS_OK
-        || n == 0
-        || apfs_volume_open(container, first.slot, &volume, &err) != APFS_STATUS_OK
+        || apfs_volume_open_nth(disk, 0, &volume, &err) != APFS_STATUS_OK
         || apfs_view_open(volume, &view, &err) != APFS_STATUS_OK
         || list(view, &err)
         || print(view, argv[2], &err);
@@ -59,7 +52,6 @@ int main(int argc, char **argv) {
     apfs_error_free(err);
     apfs_view_free(view);
     apfs_volume_free(volume);
-    apfs_container_free(container);
     apfs_disk_free(disk);
     return failed;
 }

@@ -207,6 +207,39 @@ static void files(const apfs_view *view) {
     apfs_dir_free(dir);
 }
 
+/* A folder with three links has three paths, and so has a file in it by its own and by theirs. */
+static void links(const apfs_disk *disk) {
+    const char *names[] = {"/a/shared", "/b/shared too", "/b/c/shared three"};
+    const apfs_view *view = open_nth(disk, 3);
+    const apfs_links *list = NULL;
+    apfs_link found[4];
+    char path[64];
+    uint64_t id = 0;
+    size_t n = 0, len = 0;
+    int seen = 0;
+    GOOD(apfs_view_find(view, STR(names[0]), 0, &id, &err));
+    GOOD(apfs_links_open(view, id, &list, &err));
+    GOOD(apfs_links_list(list, 0, found, 4, &n, &err));
+    CHECK(n == 3);
+    for (size_t i = 0; i < n; i++) {
+        GOOD(apfs_view_path_of(view, found[i].dir, (uint8_t *)path, sizeof path, &len, &err));
+        CHECK(len + found[i].name.len < sizeof path);
+        len += (size_t)snprintf(path + len, sizeof path - len, "/%.*s", (int)found[i].name.len,
+                                (const char *)found[i].name.data);
+        for (int j = 0; j < 3; j++)
+            seen |= strcmp(path, names[j]) == 0 ? 1 << j : 0;
+    }
+    CHECK(seen == 7);
+    GOOD(apfs_links_list(list, 2, found, 4, &n, &err));
+    CHECK(n == 1);
+    apfs_links_free(list);
+    GOOD(apfs_view_path_of(view, id, NULL, 0, &len, &err));
+    CHECK(len >= strlen(names[0]) && len <= strlen(names[2]));
+    FAILS(APFS_STATUS_NOT_FOUND, "", apfs_links_open(view, 9999, &list, &err));
+    apfs_links_free(NULL);
+    apfs_view_free(view);
+}
+
 struct seen {
     const apfs_view *view;
     size_t entries, private, links, errors, stop_after;
@@ -333,6 +366,7 @@ int main(int argc, char **argv) {
     volumes(disk);
     facts(disk);
     scans(disk);
+    links(disk);
     const apfs_view *view = open_nth(disk, 2);
     apfs_disk_free(disk);
     private_entries(view);
