@@ -23,7 +23,7 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::FileId;
 use crate::base::report::Cancel;
 use crate::fs::scan::{Scan, ScanEntry, ScanLedger, ScanSink, mark};
-use crate::fs::types::{DirEntry, Kind, Stat};
+use crate::fs::types::{DirEntry, Stat};
 use crate::fs::walk::WalkError;
 use crate::text::hfs_name::push_text;
 use crate::tree::node::TreeNode;
@@ -331,22 +331,9 @@ impl<'v> Pass<'v> {
             let place = at.place("HFSPlusCatalogRecord", "recordType").cnid(parent);
             return self.refuse(parsed, (parent, stored), Error::damage(Damage::ObjectType, place), sink);
         };
-        let own = if stat.kind == Kind::Dir { self.check_folder(at, parsed) } else { Ok(()) };
-        match own.and_then(|()| volume.complete(&mut stat)) {
+        match volume.complete(&mut stat) {
             Ok(()) => self.hand_over(&stat, (parent, stored), None, sink),
             Err(error) => self.refuse(parsed, (parent, stored), error, sink),
-        }
-    }
-
-    /// As for those who walk: a folder whose number is not its own would show another one's content.
-    fn check_folder(&self, at: At<'_>, parsed: &CatalogRecord<'_>) -> Result<()> {
-        let own = parsed.common().map_or(0, |common| common.cnid.get());
-        let wrong = |damage| Error::damage(damage, at.place("HFSPlusCatalogFolder", "folderID").cnid(own));
-        match self.volume.record(own) {
-            Ok(record) if record.key() == at.key() => Ok(()),
-            Ok(_) => Err(wrong(Damage::Contradiction)),
-            Err(Error::NotFound(_)) => Err(wrong(Damage::Missing)),
-            Err(error) => Err(error),
         }
     }
 
