@@ -82,7 +82,8 @@ impl Out {
 
     /// Appends a name or path as safe text; nearly all of them need no escaping.
     pub(crate) fn escaped(&mut self, name: &[u8]) -> io::Result<()> {
-        if name.iter().all(|byte| matches!(byte, 0x20..=0x5B | 0x5D..=0x7E)) {
+        // Looking at all bytes is quicker than stopping at the first bad one.
+        if name.iter().fold(true, |plain, byte| plain & matches!(byte, 0x20..=0x5B | 0x5D..=0x7E)) {
             self.buffer.extend_from_slice(name);
             return Ok(());
         }

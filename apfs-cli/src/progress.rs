@@ -7,12 +7,21 @@ use indicatif::{ProgressBar, ProgressStyle};
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     line: ProgressBar,
+    /// Asked once: it is asked for every file.
+    hidden: bool,
+}
+
+impl From<ProgressBar> for Progress {
+    fn from(line: ProgressBar) -> Progress {
+        let hidden = line.is_hidden();
+        Progress { line, hidden }
+    }
 }
 
 impl Default for Progress {
     /// Silence.
     fn default() -> Progress {
-        Progress { line: ProgressBar::hidden() }
+        ProgressBar::hidden().into()
     }
 }
 
@@ -25,7 +34,7 @@ impl Progress {
         {
             line.set_style(style);
         }
-        Progress { line }
+        line.into()
     }
 
     /// A line for work on a known number of bytes.
@@ -36,19 +45,19 @@ impl Progress {
         {
             line.set_style(style);
         }
-        Progress { line }
+        line.into()
     }
 
     /// The next file.
     pub(crate) fn file(&self, path: &[u8]) {
-        if !self.line.is_hidden() {
+        if !self.hidden {
             self.line.set_message(Escaped(path).to_string());
         }
     }
 
     /// So many more bytes were read.
     pub(crate) fn read(&self, bytes: usize) {
-        if !self.line.is_hidden() {
+        if !self.hidden {
             self.line.inc(u64::try_from(bytes).unwrap_or(u64::MAX));
         }
     }

@@ -60,7 +60,7 @@ fn large_images_read_as_linux_showed_them() {
         println!("skipped: APFS_LAB_IMAGES is not set");
         return;
     };
-    for name in ["many100k", "many1m", "bulk", "hfs100k"] {
+    for name in ["many100k", "many1m", "bulk", "hfs100k", "hfsbulk"] {
         let image = folder.join(format!("{name}.img"));
         if !image.exists() {
             println!("skipped: {}", image.display());

@@ -6,6 +6,7 @@ use apfs_core::image::probe::Content;
 use apfs_core::{Class, Corrupt, Damage, Disk, Error, OpenOptions, Result, Scheme};
 use apfs_tests::build::apm::put_map;
 use apfs_tests::build::gpt::types;
+use apfs_tests::build::hfs::HfsBuilder;
 use apfs_tests::build::mbr::put_record;
 use apfs_tests::build::{Apm, Gpt, ImageBuilder, Mbr, VolumeBuilder};
 use apfs_tests::device::Failing;
@@ -17,9 +18,7 @@ fn container(text: &str) -> Vec<u8> {
 
 /// The start of an HFS+ volume.
 fn hfs_plus() -> Vec<u8> {
-    let mut bytes = vec![0; 8192];
-    bytes[1024..1028].copy_from_slice(b"H+\x00\x04");
-    bytes
+    HfsBuilder::new("Old").file("/x", b"old").build().bytes
 }
 
 /// The boot sector of a FAT volume, with code where a master boot record has entries.
@@ -87,8 +86,8 @@ fn apple_partition_map() {
         assert_eq!(disk.partitions()[0].len, (32 << 10) - block as u64);
         assert_eq!(disk.partitions()[2].type_name, "Apple_HFS");
         assert!(disk.partitions()[0].is_filler() && disk.partitions()[3].is_filler());
-        assert_eq!(disk.apfs_partitions(), [1, 4]);
-        assert_eq!(contents(&disk), ["first", "second"]);
+        assert_eq!((disk.apfs_partitions(), disk.hfs_partitions()), (vec![1, 4], vec![2]));
+        assert_eq!(contents(&disk), ["first", "old", "second"]);
     }
 }
 
@@ -104,7 +103,7 @@ fn two_maps() {
     };
     for (told, name) in [(512_u16, "small"), (2048, "large"), (0, "small"), (1000, "small")] {
         let mut disk = vec![0; 128 << 10];
-        disk[(64 << 10)..(72 << 10)].copy_from_slice(&hfs_plus());
+        disk[(64 << 10)..(72 << 10)].copy_from_slice(&hfs_plus()[..8 << 10]);
         put_map(&mut disk, 2048, &entries(2048, "large"));
         put_map(&mut disk, 512, &entries(512, "small"));
         disk[..2].copy_from_slice(b"ER");
@@ -309,8 +308,12 @@ fn foreign_disks() {
     let error = volumes(&bytes);
     assert_eq!(error.class(), Class::Unsupported);
     assert!(error.to_string().contains("FAT (MS-DOS) volume"), "{error}");
-    let (bytes, _) = Mbr::new(512).partition(0x0B, &fat()).partition(0xAF, &hfs_plus()).build();
-    assert!(volumes(&bytes).to_string().contains("HFS+ volume"), "the one of Apple's first");
+    let mut classic = vec![0; 8192];
+    classic[1024..1026].copy_from_slice(b"BD");
+    let (bytes, _) = Mbr::new(512).partition(0xAF, &classic).build();
+    let error = volumes(&bytes);
+    assert_eq!(error.class(), Class::Unsupported);
+    assert!(error.to_string().contains("classic HFS volume"), "{error}");
     let (bytes, _) = Mbr::new(512).partition(0x83, &[0; 512]).build();
     assert_eq!(volumes(&bytes).class(), Class::NotFound);
 }

@@ -16,7 +16,7 @@ struct Recipe {
     job: &'static [&'static str],
 }
 
-const IMAGES: [Recipe; 4] = [
+const IMAGES: [Recipe; 5] = [
     Recipe { name: "many100k", format: &[], size: "8G", memory: "4G", job: &["many", "100000", "hash"] },
     Recipe { name: "many1m", format: &[], size: "40G", memory: "6G", job: &["many", "1000000", "nohash"] },
     Recipe { name: "bulk", format: &[], size: "8G", memory: "3G", job: &["bulk", "4096"] },
@@ -26,6 +26,13 @@ const IMAGES: [Recipe; 4] = [
         size: "4G",
         memory: "3G",
         job: &["many", "100000", "hash"],
+    },
+    Recipe {
+        name: "hfsbulk",
+        format: &["-t", "hfsplus", "-m", "-J -v Bulk"],
+        size: "8G",
+        memory: "3G",
+        job: &["bulk", "4096"],
     },
 ];
 

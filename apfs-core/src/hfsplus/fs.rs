@@ -58,6 +58,7 @@ impl Volume {
         })
     }
 
+    #[inline]
     pub(super) fn stat_by(&self, record: &CatalogRecord<'_>, parent: u32) -> Option<Stat> {
         // Only of what lies in a private folder the number counts links.
         let is_inode = [self.file_inodes(), self.dir_inodes()].contains(&Some(parent));
@@ -188,8 +189,8 @@ impl Volume {
             let place = record.place("HFSPlusCatalogRecord", "recordType").cnid(dir);
             return if stored.is_empty() { Ok(None) } else { Err(Error::damage(Damage::ObjectType, place)) };
         };
+        check_name(stored, || record.place("HFSPlusCatalogKey", "nodeName").cnid(dir))?;
         let name = shown(stored);
-        check_name(name.as_bytes(), record, dir)?;
         let added = catalog::date_added(common);
         let own = common.cnid.get();
         let mut entry =
@@ -248,12 +249,12 @@ impl Volume {
     }
 }
 
-/// A name must be one component of a path.
-pub(super) fn check_name(name: &[u8], record: &Record, dir: u32) -> Result<()> {
-    if matches!(name, b"" | b"." | b"..") {
-        return Err(Error::damage(Damage::Name, record.place("HFSPlusCatalogKey", "nodeName").cnid(dir)));
+/// A stored name must be one component of a path.
+pub(super) fn check_name(stored: &[u8], place: impl FnOnce() -> Place) -> Result<()> {
+    match stored {
+        b"" | b"\0." | b"\0.\0." => Err(Error::damage(Damage::Name, place())),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Number of a folder's or file's record; 0 for anything else.

@@ -4,15 +4,17 @@
 //! in the end whether something is missing or contradicts, without keeping anything in memory; only if they do, each
 //! record is looked up.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::btree::{Cursor, Record};
 use super::fs::{check_name, number};
-use super::links::{Followed, shown};
+use super::links::shown;
+use super::node::Node;
 use super::places::Places;
 use super::raw::catalog::{CatalogFlags, ROOT_FOLDER_ID, ROOT_PARENT_ID};
-use super::record::catalog::{CatalogRecord, flags};
+use super::record::catalog::{CatalogRecord, date_added, flags};
 use super::record::key;
 use super::tree_kind::catalog_parts;
 use super::volume::Volume;
@@ -21,9 +23,10 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::FileId;
 use crate::base::report::Cancel;
 use crate::fs::scan::{Scan, ScanEntry, ScanLedger, ScanSink, mark};
-use crate::fs::types::{DirEntry, Kind, Name, Stat};
+use crate::fs::types::{DirEntry, Stat};
 use crate::fs::walk::WalkError;
 use crate::text::hfs_name::push_text;
+use crate::tree::node::TreeNode;
 
 /// Records between two looks at the cancel hook.
 const CANCEL_EVERY: u32 = 1024;
@@ -80,11 +83,12 @@ impl Scan for Volume {
                 moved = cursor.advance(self.catalog());
                 continue;
             }
-            let Some(record) = cursor.record() else { break };
-            if u64::from(catalog_parts(record.key()).0) >= part.end {
+            let Some((node, index)) = cursor.leaf() else { break };
+            let at = At { node, index };
+            if u64::from(catalog_parts(at.key()).0) >= part.end {
                 break;
             }
-            pass.record(&record, sink)?;
+            pass.record(at, sink)?;
             moved = cursor.advance(self.catalog());
         }
         Ok(pass.finish())
@@ -179,6 +183,31 @@ impl Volume {
     }
 }
 
+/// A record in its leaf.
+#[derive(Clone, Copy)]
+struct At<'n> {
+    node: &'n Arc<Node>,
+    index: usize,
+}
+
+impl<'n> At<'n> {
+    fn key(&self) -> &'n [u8] {
+        self.node.key(self.index)
+    }
+
+    fn value(&self) -> &'n [u8] {
+        self.node.value(self.index)
+    }
+
+    fn record(&self) -> Record {
+        Record { node: self.node.clone(), index: self.index }
+    }
+
+    fn place(&self, structure: &'static str, field: &'static str) -> Place {
+        Place { structure, field, ..self.node.place("") }
+    }
+}
+
 struct Pass<'v> {
     volume: &'v Volume,
     places: Places<'v>,
@@ -214,8 +243,8 @@ impl<'v> Pass<'v> {
         self.ledger
     }
 
-    fn record(&mut self, record: &Record, sink: &mut ScanSink<'_>) -> Result<()> {
-        let (parent, stored) = catalog_parts(record.key());
+    fn record(&mut self, at: At<'_>, sink: &mut ScanSink<'_>) -> Result<()> {
+        let (parent, stored) = catalog_parts(at.key());
         self.records = self.records.saturating_add(1);
         if self.folder.0 != parent {
             self.finish_folder();
@@ -223,14 +252,14 @@ impl<'v> Pass<'v> {
             // Files have threads too, and nothing that needs a path.
             self.resolved = parent == ROOT_FOLDER_ID;
         }
-        let parsed = match CatalogRecord::parse(record.value()) {
+        let parsed = match CatalogRecord::parse(at.value()) {
             Ok(parsed) => parsed,
-            Err(flaw) => return self.fail(parent, flaw.at_cnid(record.place("", ""), parent), sink),
+            Err(flaw) => return self.fail(parent, flaw.at_cnid(at.place("", ""), parent), sink),
         };
         let Some(common) = parsed.common() else {
             if let CatalogRecord::Thread(thread) = parsed {
                 if !stored.is_empty() {
-                    let place = record.place("HFSPlusCatalogRecord", "recordType").cnid(parent);
+                    let place = at.place("HFSPlusCatalogRecord", "recordType").cnid(parent);
                     return self.fail(parent, Error::damage(Damage::ObjectType, place), sink);
                 }
                 self.threads = self.threads.wrapping_add(thread_mark(
@@ -249,7 +278,7 @@ impl<'v> Pass<'v> {
             self.ledger.add(u64::from(own), u64::from(common.valence.get()));
         }
         if parent == ROOT_PARENT_ID {
-            return self.root(record, sink);
+            return self.root(&at.record(), sink);
         }
         self.folder.1 = self.folder.1.saturating_add(1);
         if !self.resolved {
@@ -259,7 +288,7 @@ impl<'v> Pass<'v> {
                 Err(error) => return self.fail(parent, error, sink),
             }
         }
-        self.give(record, &parsed, (parent, stored), sink)
+        self.give(at, &parsed, (parent, stored), sink)
     }
 
     fn fail(&mut self, id: u32, error: Error, sink: &mut ScanSink<'_>) -> Result<()> {
@@ -281,59 +310,69 @@ impl<'v> Pass<'v> {
         }
     }
 
+    /// Gives an entry of a folder whose path is known, with the metadata of what it leads to.
     fn give(
         &mut self,
-        record: &Record,
+        at: At<'_>,
         parsed: &CatalogRecord<'_>,
         (parent, stored): (u32, &[u8]),
         sink: &mut ScanSink<'_>,
     ) -> Result<()> {
-        let (stat, link) = self.stat(record, parsed, parent);
+        let volume = self.volume;
+        if let Err(error) = check_name(stored, || at.place("HFSPlusCatalogKey", "nodeName").cnid(parent)) {
+            return self.refuse(parsed, (parent, stored), error, sink);
+        }
+        if parsed.link().is_some() {
+            let stat = volume.follow(at.record()).and_then(|followed| volume.stat_of(&followed.record));
+            let link = parsed.common().map(|common| common.cnid.get());
+            return match stat {
+                Ok(stat) => self.hand_over(&stat, (parent, stored), link, sink),
+                Err(error) => self.refuse(parsed, (parent, stored), error, sink),
+            };
+        }
+        let Some(mut stat) = volume.stat_by(parsed, parent) else {
+            let place = at.place("HFSPlusCatalogRecord", "recordType").cnid(parent);
+            return self.refuse(parsed, (parent, stored), Error::damage(Damage::ObjectType, place), sink);
+        };
+        match volume.complete(&mut stat) {
+            Ok(()) => self.hand_over(&stat, (parent, stored), None, sink),
+            Err(error) => self.refuse(parsed, (parent, stored), error, sink),
+        }
+    }
+
+    fn hand_over(
+        &mut self,
+        stat: &Stat,
+        (parent, stored): (u32, &[u8]),
+        link: Option<u32>,
+        sink: &mut ScanSink<'_>,
+    ) -> Result<()> {
         let private = self.places.is_private(parent);
         let path = self.places.path(parent, |path| push_text(stored, path));
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
         let private = private || (parent == ROOT_FOLDER_ID && Volume::is_private_name(name));
-        let checked = check_name(name, record, parent);
-        match stat.and_then(|stat| checked.map(|()| stat)) {
-            Ok(stat) => {
-                self.ledger.count(1);
-                let link_id = link.map(u64::from);
-                sink(Ok(ScanEntry { path, stat: &stat, link_id, private }))
-            }
-            Err(error) => {
-                let id = FileId(u64::from(number(record)));
-                let name = Name::from(name);
-                let entry =
-                    DirEntry { name, id, kind: parsed.kind(), added: None, link_id: link.map(u64::from) };
-                sink(Err(WalkError { path: path.to_vec(), id, entry: Some(entry), error }))
-            }
-        }
+        self.ledger.count(1);
+        sink(Ok(ScanEntry { path, stat, link_id: link.map(u64::from), private }))
     }
 
-    /// Metadata of what a record leads to, and the number of the hard link if it is one.
-    fn stat(&self, record: &Record, parsed: &CatalogRecord<'_>, parent: u32) -> (Result<Stat>, Option<u32>) {
-        let volume = self.volume;
-        if parsed.link().is_some() {
-            let own = number(record);
-            let stat = volume.follow(record.clone());
-            return (stat.and_then(|Followed { record, .. }| volume.stat_of(&record)), Some(own));
-        }
-        let Some(mut stat) = volume.stat_by(parsed, parent) else {
-            let place = record.place("HFSPlusCatalogRecord", "recordType");
-            return (Err(Error::damage(Damage::ObjectType, place)), None);
+    fn refuse(
+        &mut self,
+        parsed: &CatalogRecord<'_>,
+        (parent, stored): (u32, &[u8]),
+        error: Error,
+        sink: &mut ScanSink<'_>,
+    ) -> Result<()> {
+        let id = parsed.common().map_or(0, |common| u64::from(common.cnid.get()));
+        let link_id = parsed.link().map(|_| id);
+        let entry = DirEntry {
+            name: shown(stored),
+            id: FileId(id),
+            kind: parsed.kind(),
+            added: parsed.common().and_then(date_added),
+            link_id,
         };
-        if stat.kind == Kind::Dir {
-            // As for those who walk: a folder whose number is not its own would show another one's content.
-            let place = || record.place("HFSPlusCatalogFolder", "folderID").cnid(number(record));
-            match volume.record(number(record)) {
-                Ok(own) if own.key() == record.key() => {}
-                Ok(_) => return (Err(Error::damage(Damage::Contradiction, place())), None),
-                Err(Error::NotFound(_)) => return (Err(Error::damage(Damage::Missing, place())), None),
-                Err(error) => return (Err(error), None),
-            }
-        }
-        let complete = volume.complete(&mut stat);
-        (complete.map(|()| stat), None)
+        let path = self.places.path(parent, |path| push_text(stored, path)).to_vec();
+        sink(Err(WalkError { path, id: FileId(id), entry: Some(entry), error }))
     }
 }
 

@@ -130,6 +130,7 @@ pub(crate) fn finder_info(common: &HFSPlusCatalogCommon) -> Option<[u8; 32]> {
 
 /// Metadata of a folder or file of a volume with blocks of so many bytes; `links` is the number of hard links.
 /// Compression and all that stands elsewhere is not in it yet.
+#[inline]
 pub(crate) fn stat(
     record: &CatalogRecord<'_>,
     parent: u32,
