@@ -157,7 +157,10 @@ impl Volume {
             }
             Some(common) => {
                 let id = common.cnid.get();
-                let agrees = self.thread(id, |thread| thread.parent == parent && thread.name == stored);
+                let is_folder = matches!(parsed, CatalogRecord::Folder(_));
+                let agrees = self.thread(id, |thread| {
+                    (thread.is_folder, thread.parent, thread.name) == (is_folder, parent, stored)
+                });
                 // Very old systems did not give files threads.
                 let needs_none = !flags(common).contains(CatalogFlags::THREAD_EXISTS)
                     && matches!(parsed, CatalogRecord::File(_));
