@@ -157,10 +157,12 @@ impl Volume {
             }
             Some(common) => {
                 let id = common.cnid.get();
-                let agrees = self.thread(id, |thread| thread.parent == parent && thread.name == stored);
+                let is_folder = matches!(parsed, CatalogRecord::Folder(_));
+                let agrees = self.thread(id, |thread| {
+                    thread.is_folder == is_folder && thread.parent == parent && thread.name == stored
+                });
                 // Very old systems did not give files threads.
-                let needs_none = !flags(common).contains(CatalogFlags::THREAD_EXISTS)
-                    && matches!(parsed, CatalogRecord::File(_));
+                let needs_none = !flags(common).contains(CatalogFlags::THREAD_EXISTS) && !is_folder;
                 match agrees {
                     Ok(Some(true)) => None,
                     Ok(None) if needs_none => None,
@@ -320,9 +322,12 @@ impl<'v> Pass<'v> {
             return self.refuse(parsed, (parent, stored), error, sink);
         }
         if parsed.link().is_some() {
-            let stat = volume.follow(at.record()).and_then(|followed| volume.stat_of(&followed.record));
+            let target = volume.follow(at.record()).and_then(|record| {
+                volume.check_number(&record)?;
+                volume.stat_of(&record)
+            });
             let link = parsed.common().map(|common| common.cnid.get());
-            return match stat {
+            return match target {
                 Ok(stat) => self.hand_over(&stat, (parent, stored), link, sink),
                 Err(error) => self.refuse(parsed, (parent, stored), error, sink),
             };
@@ -331,22 +336,10 @@ impl<'v> Pass<'v> {
             let place = at.place("HFSPlusCatalogRecord", "recordType").cnid(parent);
             return self.refuse(parsed, (parent, stored), Error::damage(Damage::ObjectType, place), sink);
         };
-        let own = if stat.kind == Kind::Dir { self.check_folder(at, parsed) } else { Ok(()) };
+        let own = if stat.kind == Kind::Dir { volume.check_number(&at.record()) } else { Ok(()) };
         match own.and_then(|()| volume.complete(&mut stat)) {
             Ok(()) => self.hand_over(&stat, (parent, stored), None, sink),
             Err(error) => self.refuse(parsed, (parent, stored), error, sink),
-        }
-    }
-
-    /// As for those who walk: a folder whose number is not its own would show another one's content.
-    fn check_folder(&self, at: At<'_>, parsed: &CatalogRecord<'_>) -> Result<()> {
-        let own = parsed.common().map_or(0, |common| common.cnid.get());
-        let wrong = |damage| Error::damage(damage, at.place("HFSPlusCatalogFolder", "folderID").cnid(own));
-        match self.volume.record(own) {
-            Ok(record) if record.key() == at.key() => Ok(()),
-            Ok(_) => Err(wrong(Damage::Contradiction)),
-            Err(Error::NotFound(_)) => Err(wrong(Damage::Missing)),
-            Err(error) => Err(error),
         }
     }
 
