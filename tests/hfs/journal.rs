@@ -273,3 +273,27 @@ fn journals_of_wrapped_volumes() {
     shows(&open(bytes.clone()).unwrap(), &states.after);
     shows(&open_as_stored(bytes).unwrap(), &states.before);
 }
+
+/// A first header that is damaged, or leads to no journal, is no reason not to replay: its copy leads to it.
+#[test]
+fn the_journal_of_a_damaged_header() {
+    let states = states();
+    let bytes = dirty(&states, &Journal::new().transaction(states.changes.clone()));
+    for (at, value) in [(1024, 0_u32), (1024 + 12, 3), (1024 + 40, 8192)] {
+        let mut bytes = bytes.clone();
+        bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+        let volume = open(bytes).unwrap();
+        assert!(volume.is_replayed(), "byte {at}");
+        shows(&volume, &states.after);
+    }
+}
+
+/// A volume that was in use and lost the flag that it has a journal may lack changes.
+#[test]
+fn a_journal_that_is_not_said() {
+    let states = states();
+    let mut bytes = dirty(&states, &Journal::new().transaction(states.changes.clone()));
+    bytes[1024 + 6] &= !0x20;
+    let volume = open(bytes).unwrap();
+    assert!(!volume.is_replayed() && !volume.findings().is_empty());
+}

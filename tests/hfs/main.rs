@@ -16,4 +16,5 @@ mod expect;
 mod flips;
 mod journal;
 mod judges;
+mod twice;
 mod volumes;

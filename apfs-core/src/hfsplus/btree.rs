@@ -93,6 +93,8 @@ impl Tree {
         };
         if header.treeDepth.get() > 0 || header.rootNode.get() > 0 {
             tree.root = tree.open_root()?;
+        } else if header.leafRecords.get() > 0 || header.firstLeafNode.get() > 0 {
+            return Err(Error::damage(Damage::Contradiction, place("rootNode")));
         }
         Ok(tree)
     }

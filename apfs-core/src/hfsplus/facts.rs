@@ -31,7 +31,7 @@ impl Volume {
     /// # Errors
     /// `NotFound` if there is no such file; damage.
     pub fn facts(&self, id: FileId) -> Result<CatalogFacts> {
-        let record = self.follow(self.record(cnid(id)?)?)?.record;
+        let record = self.follow(self.record(cnid(id)?)?)?;
         let parsed = CatalogRecord::parse(record.value());
         let parsed = parsed.map_err(|flaw| flaw.at_cnid(record.place("", ""), 0))?;
         let common = match &parsed {

@@ -32,6 +32,13 @@ pub(super) struct Fork {
     pub(super) first: FirstExtents,
 }
 
+impl Fork {
+    /// True if nothing says that there is a fork.
+    pub(super) fn is_empty(&self) -> bool {
+        self.size == 0 && self.blocks == 0 && self.first == FirstExtents::default()
+    }
+}
+
 impl From<&HFSPlusForkData> for Fork {
     fn from(raw: &HFSPlusForkData) -> Fork {
         Fork { size: raw.logicalSize.get(), blocks: raw.totalBlocks.get(), first: extents(&raw.extents) }

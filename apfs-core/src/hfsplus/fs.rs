@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::btree::{Cursor, Record};
 use super::data::Content;
 use super::fork::{Fork, ForkType};
-use super::links::{Followed, shown};
+use super::links::shown;
 use super::raw::catalog::{CatalogFlags, HFSPlusCatalogFile, ROOT_FOLDER_ID};
 use super::record::attribute::AttributeRecord;
 use super::record::catalog::{self, CatalogRecord, LinkTo};
@@ -72,7 +72,14 @@ impl Volume {
         if stat.bsd_flags & bsd_flags::UF_COMPRESSED == 0 || stat.kind != Kind::File {
             return Ok(());
         }
-        let Some(content) = self.attribute(cnid(stat.id)?, DECMPFS)? else { return Ok(()) };
+        let Some(content) = self.attribute(cnid(stat.id)?, DECMPFS)? else {
+            // A plain file, as the kernel has it; but one without data may have lost what it was compressed to.
+            if stat.size == 0 {
+                let place = Place::new("HFSPlusAttrKey", "attrName").cnid(cnid(stat.id)?);
+                self.store().report(&Corrupt::new(Damage::Missing, place).expected("com.apple.decmpfs"));
+            }
+            return Ok(());
+        };
         let mut header = [0; HEADER_LEN];
         let read = content.read_at(0, &mut header)?;
         match DecmpfsHeader::parse(header.get(..read).unwrap_or(&[])) {
@@ -87,7 +94,7 @@ impl Volume {
 
     /// The record of a file, links followed.
     fn file(&self, id: FileId) -> Result<Record> {
-        Ok(self.follow(self.record(cnid(id)?)?)?.record)
+        self.follow(self.record(cnid(id)?)?)
     }
 
     /// Content of a file, stored as it is read.
@@ -179,8 +186,8 @@ impl Volume {
         }
     }
 
-    /// A folder's record of a file, as an entry: what a hard link leads to, if that can be found.
-    pub(super) fn dir_entry(&self, record: &Record) -> Result<Option<DirEntry>> {
+    /// A folder's record of a file, as an entry, and the record of what a hard link leads to, if that can be found.
+    fn dir_entry(&self, record: &Record) -> Result<Option<(DirEntry, Record)>> {
         let (dir, stored) = catalog_parts(record.key());
         let parsed = CatalogRecord::parse(record.value());
         let parsed = parsed.map_err(|flaw| flaw.at_cnid(record.place("", ""), dir))?;
@@ -195,18 +202,41 @@ impl Volume {
         let own = common.cnid.get();
         let mut entry =
             DirEntry { name, id: FileId(u64::from(own)), kind: parsed.kind(), added, link_id: None };
+        let mut target = record.clone();
         if let Some(to) = parsed.link() {
             entry.link_id = Some(u64::from(own));
             if matches!(to, LinkTo::Folder(_)) {
                 entry.kind = Kind::Dir;
             }
             // Should it lead nowhere, whoever asks for its metadata learns why.
-            if let Ok(Followed { record, .. }) = self.follow(record.clone()) {
+            if let Ok(record) = self.follow(record.clone()) {
                 entry.id = FileId(u64::from(number(&record)));
                 entry.kind = CatalogRecord::parse(record.value()).map_or(entry.kind, |parsed| parsed.kind());
+                target = record;
             }
         }
-        Ok(Some(entry))
+        Ok(Some((entry, target)))
+    }
+
+    /// The record that an entry of a folder was made of. Two names can be shown alike, so its number counts too.
+    fn record_of(&self, folder: u32, entry: &DirEntry) -> Result<Record> {
+        let own = cnid(FileId(entry.link_id.unwrap_or(entry.id.0)))?;
+        if let Some(record) = self.entry_record(folder, entry.name.as_bytes())?
+            && number(&record) == own
+        {
+            return Ok(record);
+        }
+        let place = Place::new("HFSPlusCatalogKey", "nodeName").cnid(folder);
+        let lost = || Error::damage(Damage::Missing, place);
+        let is_it = |record: &Record| {
+            let (parent, stored) = catalog_parts(record.key());
+            parent == folder && shown(stored) == entry.name
+        };
+        match self.record(own) {
+            Ok(record) if is_it(&record) => Ok(record),
+            Ok(_) | Err(Error::NotFound(_)) => Err(lost()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The record of an entry of a folder by its name as it is shown.
@@ -290,24 +320,8 @@ impl Fs for Volume {
     }
 
     fn stat_entry(&self, dir: FileId, entry: &DirEntry) -> Result<Stat> {
-        let folder = cnid(dir)?;
-        let lost = || {
-            let place = Place::new("HFSPlusCatalogKey", "nodeName").cnid(folder);
-            Error::damage(Damage::Missing, place)
-        };
-        let record = match self.entry_record(folder, entry.name.as_bytes())? {
-            Some(record) => record,
-            None => self.lookup_slowly(folder, entry.name.as_bytes(), None)?.ok_or_else(lost)?,
-        };
-        let Followed { record, link } = self.follow(record)?;
-        // A folder whose number is not its own would show another one's content, and hide its own.
-        if link.is_none() && entry.kind == Kind::Dir {
-            let own = self.record(number(&record))?;
-            if own.key() != record.key() {
-                let place = record.place("HFSPlusCatalogFolder", "folderID").cnid(number(&record));
-                return Err(Error::damage(Damage::Contradiction, place));
-            }
-        }
+        let record = self.follow(self.record_of(cnid(dir)?, entry)?)?;
+        self.check_number(&record)?;
         self.stat_of(&record)
     }
 
@@ -340,7 +354,9 @@ impl Fs for Volume {
             record = self.lookup_slowly(folder, name, stored.as_deref())?;
         }
         let record = record.ok_or_else(missing)?;
-        self.dir_entry(&record)?.ok_or_else(missing)
+        let (entry, target) = self.dir_entry(&record)?.ok_or_else(missing)?;
+        self.check_number(&target)?;
+        Ok(entry)
     }
 
     fn read_dir(&self, dir: FileId, pos: &mut DirPos, out: &mut Vec<DirEntry>, max: usize) -> Result<()> {
@@ -353,6 +369,10 @@ impl Fs for Volume {
             // Without its thread a folder can't be told from one that never was.
             match self.thread(folder, |thread| thread.is_folder) {
                 Ok(Some(true)) => {}
+                Ok(Some(false)) if matches!(self.valence(folder), Err(Error::NotADirectory)) => {
+                    pos.0 = DirState::End;
+                    return Err(Error::NotADirectory);
+                }
                 Ok(_) => {
                     pos.0 = DirState::End;
                     let place = Place::new("HFSPlusCatalogThread", "recordType").cnid(folder);
@@ -366,7 +386,7 @@ impl Fs for Volume {
         let listed = list(self.catalog(), &key::catalog(folder, &[]), belongs, pos, max, |record| {
             let entry = self.dir_entry(record)?;
             let is_entry = entry.is_some();
-            out.extend(entry);
+            out.extend(entry.map(|(entry, _)| entry));
             Ok(is_entry)
         });
         let more = u32::try_from(out.len().saturating_sub(before)).unwrap_or(u32::MAX);
@@ -437,6 +457,8 @@ impl Fs for Volume {
         if let Some(tree) = self.attributes()? {
             let mut cursor = Cursor::new();
             cursor.seek(tree, &key::attribute(own, &[], 0))?;
+            // The last value that is a fork: only such a one has more extents.
+            let mut fork: Option<Vec<u8>> = None;
             while let Some(record) = cursor.record() {
                 let (file, stored, block) = attribute_parts(record.key());
                 if file != own {
@@ -444,10 +466,19 @@ impl Fs for Volume {
                 }
                 let parsed = AttributeRecord::parse(record.value());
                 let parsed = parsed.map_err(|flaw| flaw.at_cnid(record.place("", ""), own))?;
-                if let Some(size) = parsed.value_len().filter(|_| block == 0) {
-                    let mut name = Vec::new();
-                    push_plain(stored, &mut name);
-                    xattrs.push(XattrInfo { name: Name::from(name), size, flags: 0 });
+                match (parsed.value_len(), block) {
+                    (Some(size), 0) => {
+                        let mut name = Vec::new();
+                        push_plain(stored, &mut name);
+                        xattrs.push(XattrInfo { name: Name::from(name), size, flags: 0 });
+                        fork = matches!(parsed, AttributeRecord::Fork(_)).then(|| stored.to_vec());
+                    }
+                    (None, 1..) if fork.as_deref() == Some(stored) => {}
+                    // What a name leads to would be left out in silence.
+                    _ => {
+                        let place = record.place("HFSPlusAttrRecord", "recordType").cnid(own);
+                        return Err(Error::damage(Damage::ObjectType, place));
+                    }
                 }
                 cursor.advance(tree)?;
             }

@@ -163,8 +163,8 @@ impl VolumeHeader {
         self.volume_id().map(|id| uuid_v3(&UUID_NAMESPACE, &id))
     }
 
-    /// True if another header describes the same structure: geometry and places of the trees. Counts and dates of the
-    /// copy are often old.
+    /// True if another header describes the same structure: geometry, places of the trees, and how dates and content are
+    /// stored. Counts and dates of the copy are often old.
     #[must_use]
     pub fn same_structure(&self, other: &VolumeHeader) -> bool {
         let (a, b) = (&self.raw, &other.raw);
@@ -172,7 +172,9 @@ impl VolumeHeader {
             [raw.allocationFile, raw.extentsFile, raw.catalogFile, raw.attributesFile]
         };
         let same = |(a, b): (HFSPlusForkData, HFSPlusForkData)| a.as_bytes() == b.as_bytes();
+        let forms = VolumeAttributes::EXPANDED_TIMES | VolumeAttributes::CONTENT_PROTECTION;
         self.variant == other.variant
+            && self.attributes() & forms == other.attributes() & forms
             && a.blockSize == b.blockSize
             && a.totalBlocks == b.totalBlocks
             && forks(a).into_iter().zip(forks(b)).all(same)

@@ -108,16 +108,18 @@ impl Journal {
 
     fn examine(&mut self, device: &dyn ReadAt, info_offset: u64, limits: &Limits) -> Result<JournalState> {
         let info = self.info.insert(JournalInfo::read(device, info_offset)?);
+        let place = JournalInfoFlags::IN_FS | JournalInfoFlags::ON_OTHER_DEVICE;
+        // Whatever else stands where the block should be must not pass for a journal without content.
+        if !info.flags.intersects(place) || info.flags.bits() & !JournalInfoFlags::all().bits() != 0 {
+            let place = Place::new("JournalInfoBlock", "flags");
+            return Err(Corrupt::new(Damage::Range, place).found(info.flags.bits()).into());
+        }
         // A journal without content tells nothing, wherever it is.
         if info.flags.contains(JournalInfoFlags::NEED_INIT) {
             return Ok(JournalState::NeedsInit);
         }
         if !info.flags.contains(JournalInfoFlags::IN_FS) {
-            if info.flags.contains(JournalInfoFlags::ON_OTHER_DEVICE) {
-                return Ok(JournalState::OnOtherDevice);
-            }
-            let place = Place::new("JournalInfoBlock", "flags");
-            return Err(Corrupt::new(Damage::Range, place).found(info.flags.bits()).into());
+            return Ok(JournalState::OnOtherDevice);
         }
         let header = self.header.insert(Header::read(device, info)?);
         self.findings.extend(header.finding());

@@ -21,21 +21,13 @@ const FIRST_LINK: &str = "com.apple.system.hfs.firstlink";
 /// Number of a link in a chain.
 const MOST_DIGITS: u64 = 16;
 
-/// A record, and the link that led to it.
-pub(super) struct Followed {
-    /// Of what the link leads to, or the record itself if it is no link.
-    pub(super) record: Record,
-    /// Number of the hard link's own record.
-    pub(super) link: Option<u32>,
-}
-
 impl Volume {
-    /// What a record leads to if it is a hard link.
-    pub(super) fn follow(&self, record: Record) -> Result<Followed> {
+    /// What a record leads to if it is a hard link, or the record itself.
+    pub(super) fn follow(&self, record: Record) -> Result<Record> {
         let parsed = CatalogRecord::parse(record.value());
         let parsed = parsed.map_err(|flaw| flaw.at_cnid(record.place("", ""), 0))?;
         let (Some(to), Some(common)) = (parsed.link(), parsed.common()) else {
-            return Ok(Followed { record, link: None });
+            return Ok(record);
         };
         let link = common.cnid.get();
         let wrong = |damage| {
@@ -50,7 +42,7 @@ impl Volume {
             (LinkTo::Folder(_), CatalogRecord::Folder(_)) => {}
             _ => return Err(wrong(Damage::Contradiction)),
         }
-        Ok(Followed { record: target, link: Some(link) })
+        Ok(target)
     }
 
     /// The record in a private folder that a link leads to.
@@ -70,7 +62,7 @@ impl Volume {
     /// # Errors
     /// `NotFound` if there is no such file; damage.
     pub fn links(&self, id: FileId) -> Result<Vec<(FileId, Name)>> {
-        let Followed { record, .. } = self.follow(self.record(cnid(id)?)?)?;
+        let record = self.follow(self.record(cnid(id)?)?)?;
         let (parent, stored) = catalog_parts(record.key());
         if let Some(to) = self.private_number(parent, stored) {
             let links = match self.link_chain(&record)? {

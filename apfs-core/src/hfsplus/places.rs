@@ -1,7 +1,7 @@
 //! Where folders are, for scans: paths by the threads, and each thread checked against the folder's record.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::links::shown;
@@ -44,7 +44,7 @@ impl<'v> Places<'v> {
             return Ok(Some(()));
         }
         let mut passed: Vec<(u32, u32, Box<[u8]>)> = Vec::new();
-        let mut here = folder;
+        let (mut here, mut under_way) = (folder, BTreeSet::new());
         let above = loop {
             if here == ROOT_FOLDER_ID {
                 break Some((0, false));
@@ -57,8 +57,11 @@ impl<'v> Places<'v> {
             let limit = self.volume.limits().directory_depth;
             let found = if passed.len() > limit {
                 Err(Error::limit("directory depth", len64(limit), len64(passed.len())))
-            } else {
+            } else if under_way.insert(here) {
                 self.place_of(here)
+            } else {
+                let place = Place::new("HFSPlusCatalogThread", "parentID").cnid(here);
+                Err(Error::damage(Damage::Loop, place))
             };
             match found {
                 Ok((parent, name)) => {

@@ -162,8 +162,7 @@ impl Volume {
                     (thread.is_folder, thread.parent, thread.name) == (is_folder, parent, stored)
                 });
                 // Very old systems did not give files threads.
-                let needs_none = !flags(common).contains(CatalogFlags::THREAD_EXISTS)
-                    && matches!(parsed, CatalogRecord::File(_));
+                let needs_none = !flags(common).contains(CatalogFlags::THREAD_EXISTS) && !is_folder;
                 match agrees {
                     Ok(Some(true)) => None,
                     Ok(None) if needs_none => None,
@@ -323,9 +322,12 @@ impl<'v> Pass<'v> {
             return self.refuse(parsed, (parent, stored), error, sink);
         }
         if parsed.link().is_some() {
-            let stat = volume.follow(at.record()).and_then(|followed| volume.stat_of(&followed.record));
+            let target = volume.follow(at.record()).and_then(|record| {
+                volume.check_number(&record)?;
+                volume.stat_of(&record)
+            });
             let link = parsed.common().map(|common| common.cnid.get());
-            return match stat {
+            return match target {
                 Ok(stat) => self.hand_over(&stat, (parent, stored), link, sink),
                 Err(error) => self.refuse(parsed, (parent, stored), error, sink),
             };

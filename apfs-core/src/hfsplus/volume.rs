@@ -18,7 +18,7 @@ use super::raw::volume::{HFSPlusForkData, VolumeAttributes};
 use super::record::catalog::{CatalogRecord, Thread};
 use super::record::key;
 use super::store::Store;
-use super::tree_kind::{ATTRIBUTES, CATALOG_BINARY, CATALOG_FOLDED, EXTENTS};
+use super::tree_kind::{ATTRIBUTES, CATALOG_BINARY, CATALOG_FOLDED, EXTENTS, catalog_parts};
 use super::wrapper::Wrapper;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
@@ -63,6 +63,7 @@ struct Inner {
     wrapper: Option<Wrapper>,
     journal: Option<Journal>,
     replayed: bool,
+    is_protected: bool,
     findings: Vec<Corrupt>,
     store: Arc<Store>,
     trees: Trees,
@@ -123,8 +124,7 @@ impl Volume {
             None => device,
         };
         let stored = Headers::read(&*device)?;
-        let journal = stored.valid.first().and_then(|found| read_journal(&*device, &found.header, &options));
-        let journal = journal.transpose()?;
+        let journal = find_journal(&*device, &stored.valid, &options)?;
         let overlay = match &journal {
             Some(journal) if !options.no_journal => journal.overlay(device.clone()),
             _ => None,
@@ -135,10 +135,18 @@ impl Volume {
             Some(device) => (device.clone(), Headers::read(&*device)?),
             None => (device, stored),
         };
-        if let Some(journal) = &journal {
-            findings.extend(journal.findings.iter().cloned());
-            findings.extend(missing_changes(journal, valid.first()));
+        match &journal {
+            Some(journal) => {
+                findings.extend(journal.findings.iter().cloned());
+                findings.extend(missing_changes(journal, valid.first()));
+            }
+            None if !options.no_journal => findings.extend(valid.first().and_then(forgotten_journal)),
+            None => {}
         }
+        // Encrypted content must not be given for plain because of one bit.
+        let is_protected = valid
+            .iter()
+            .any(|found| found.header.attributes().contains(VolumeAttributes::CONTENT_PROTECTION));
         let mut failed = None;
         // A header whose root or one of whose trees can't be read is used only if the other one is no better.
         let tries =
@@ -146,12 +154,14 @@ impl Volume {
         for (strictly, found) in tries {
             match Inner::open(device.clone(), found.header.clone(), &options, strictly) {
                 Ok(mut inner) => {
+                    inner.findings.retain(|finding| !findings.contains(finding));
                     findings.append(&mut inner.findings);
                     for finding in &findings {
                         inner.store.report(finding);
                     }
                     let from_copy = found.is_copy;
-                    let inner = Inner { from_copy, wrapper, journal, replayed, findings, ..inner };
+                    let inner =
+                        Inner { from_copy, wrapper, journal, replayed, is_protected, findings, ..inner };
                     return Ok(Volume { inner: Arc::new(inner) });
                 }
                 Err(Error::Corrupt(finding)) => {
@@ -159,6 +169,15 @@ impl Volume {
                         findings.push((*finding).clone());
                     }
                     failed = failed.or(Some(Error::Corrupt(finding)));
+                }
+                // Past the end of the device, or in a part of it that can't be read.
+                Err(error @ Error::Io(_)) => {
+                    let place = Place::new("HFSPlusVolumeHeader", "");
+                    let finding = Corrupt::new(Damage::PastEnd, place).found(&error);
+                    if !findings.contains(&finding) {
+                        findings.push(finding);
+                    }
+                    failed = failed.or(Some(error));
                 }
                 Err(other) => return Err(other),
             }
@@ -286,7 +305,7 @@ impl Volume {
 
     /// True if files have keys of their own.
     pub(super) fn is_protected(&self) -> bool {
-        self.header().attributes().contains(VolumeAttributes::CONTENT_PROTECTION)
+        self.inner.is_protected
     }
 
     /// True for the names, as shown, of what the volume keeps for itself in its root.
@@ -325,6 +344,36 @@ impl Volume {
             Err(flaw) => Err(flaw.at_cnid(record.place("", ""), cnid)),
         }
     }
+
+    /// Refuses a record whose number belongs to another one: it would show the content of that one.
+    ///
+    /// A folder's thread must lead back to its record, since its entries are found by its number. A file is only
+    /// refused if its number leads to another file.
+    pub(super) fn check_number(&self, record: &Record) -> Result<()> {
+        let Ok(parsed) = CatalogRecord::parse(record.value()) else { return Ok(()) };
+        let Some(common) = parsed.common() else { return Ok(()) };
+        let (own, (parent, stored)) = (common.cnid.get(), catalog_parts(record.key()));
+        let is_folder = matches!(parsed, CatalogRecord::Folder(_));
+        let field = if is_folder { "folderID" } else { "fileID" };
+        let wrong = |damage| {
+            let place = record.place("HFSPlusCatalogRecord", field).cnid(own);
+            Err(Error::damage(damage, place))
+        };
+        let is_same = |thread: Thread<'_>| thread.parent == parent && self.rule().same(thread.name, stored);
+        match self.thread(own, is_same) {
+            Ok(Some(true)) => Ok(()),
+            Ok(Some(false)) if is_folder || self.record(own).is_ok() => wrong(Damage::Contradiction),
+            Ok(Some(false)) => {
+                let place = record.place("HFSPlusCatalogThread", "nodeName").cnid(own);
+                self.store().report(&Corrupt::new(Damage::Contradiction, place));
+                Ok(())
+            }
+            Ok(None) if is_folder => wrong(Damage::Missing),
+            Err(error) if is_folder => Err(error),
+            // The file is there without its thread, which costs nothing but finding it by its number.
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
 }
 
 impl Trees {
@@ -338,10 +387,8 @@ impl Trees {
         let extents = stream
             .all_runs()
             .and_then(|runs| Tree::open(store.clone(), &extents_fork, runs, quarter, |_| Ok(&EXTENTS)));
-        let extents = match extents_fork.blocks {
-            0 => Optional::None,
-            _ => Optional::from(extents, findings)?,
-        };
+        let extents =
+            if extents_fork.is_empty() { Optional::None } else { Optional::from(extents, findings)? };
         let open = |raw: &HFSPlusForkData, cnid, cache, kind: &dyn Fn(u8) -> Result<_>| {
             let fork = Fork::from(raw);
             let runs = stream_of(store, &extents, cnid, fork, ForkType::Data)?.all_runs()?;
@@ -356,12 +403,11 @@ impl Trees {
                 Err(Corrupt::new(Damage::Range, place).found(alloc::format!("{other:#x}")).into())
             }
         })?;
-        let attributes = match raw.attributesFile.totalBlocks.get() {
-            0 => Optional::None,
-            _ => {
-                let opened = open(&raw.attributesFile, ATTRIBUTES_FILE_ID, quarter, &|_| Ok(&ATTRIBUTES));
-                Optional::from(opened, findings)?
-            }
+        let attributes = if Fork::from(&raw.attributesFile).is_empty() {
+            Optional::None
+        } else {
+            let opened = open(&raw.attributesFile, ATTRIBUTES_FILE_ID, quarter, &|_| Ok(&ATTRIBUTES));
+            Optional::from(opened, findings)?
         };
         Ok(Trees { catalog, extents, attributes })
     }
@@ -434,10 +480,11 @@ impl Inner {
             Err(other) => Err(other),
         };
         let (file_inodes, dir_inodes) = (private(FILE_INODES)?, private(DIR_INODES)?);
-        let (from_copy, wrapper, journal, replayed) = (false, None, None, false);
+        let (from_copy, wrapper, journal, replayed, is_protected) = (false, None, None, false, false);
         Ok(Inner {
             journal,
             replayed,
+            is_protected,
             header,
             from_copy,
             wrapper,
@@ -465,6 +512,32 @@ fn read_journal(
     let offset = block.saturating_mul(u64::from(header.block_size()));
     let journal = Journal::read(device, offset, &options.limits);
     if options.no_journal { journal.ok().map(Ok) } else { Some(journal) }
+}
+
+/// The journal that the first header names; should it be none, the one that the copy does.
+fn find_journal(device: &dyn ReadAt, headers: &[Found], options: &OpenOptions) -> Result<Option<Journal>> {
+    let mut first = None;
+    for found in headers {
+        // What a copy says of a journal that is not in use any more does not count.
+        let Some(journal) = read_journal(device, &found.header, options) else { break };
+        let journal = journal?;
+        if !matches!(journal.state, JournalState::Unusable(_)) {
+            return Ok(Some(journal));
+        }
+        first = first.or(Some(journal));
+    }
+    Ok(first)
+}
+
+/// A volume that was in use and has a journal without saying so may lack changes.
+fn forgotten_journal(found: &Found) -> Option<Corrupt> {
+    let header = &found.header;
+    let known = VolumeAttributes::JOURNALED | VolumeAttributes::UNMOUNTED;
+    let is_forgotten = !header.attributes().intersects(known) && header.raw().journalInfoBlock.get() != 0;
+    is_forgotten.then(|| {
+        let place = Place::new("HFSPlusVolumeHeader", "attributes");
+        Corrupt::new(Damage::Contradiction, place).found("a journal of a volume without one")
+    })
 }
 
 /// A journal that may hold changes which can't be had.
