@@ -16,4 +16,5 @@ mod expect;
 mod flips;
 mod journal;
 mod judges;
+mod reads;
 mod volumes;
