@@ -1,7 +1,7 @@
 //! The program `apfs` against other readers on large images made with a real kernel driver.
 //!
-//! `APFS_LAB_IMAGES` names the folder with many100k.img, many1m.img and bulk.img (`cargo xtask full` makes them);
-//! without it there is nothing to do. Peers that are not installed are left out. Programs run in turn, each
+//! `APFS_LAB_IMAGES` names the folder with many100k.img, many1m.img and bulk.img, and hfs100k.img and hfsbulk.img of HFS+
+//! (`cargo xtask full` makes them); without it there is nothing to do. Peers that are not installed are left out. Programs run in turn, each
 //! answer is checked first, and the ratio of the pairs counts: seconds differ from machine to machine.
 #![allow(
     missing_docs,
@@ -17,12 +17,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apfs_benches::{Counting, Job, in_turn, output};
-use apfs_core::apfs::Container;
 use apfs_core::io::file::FileDevice;
-use apfs_core::{Fs, FsExt, OpenOptions, ReadAt, Scan, StreamId};
+use apfs_core::{AnyFs, Disk, Fs, FsExt, OpenOptions, ReadAt, Scan, StreamId};
 
 /// Pairs of runs that count.
 const ROUNDS: usize = 5;
+/// Reads that finding and reading a small file may take on HFS+.
+const HFS_LOOKUP_READS: u64 = 29;
 
 fn main() {
     let Some(folder) = std::env::var_os("APFS_LAB_IMAGES").map(PathBuf::from) else {
@@ -31,20 +32,22 @@ fn main() {
     };
     let apfs = std::env::var("APFS_BIN").unwrap_or_else(|_| "target/release/apfs".to_owned());
     println!("{:<44} {:>9} {:>9} {:>8}", "job, against", "ours s", "theirs s", "ratio");
-    for (name, entries) in [("many100k", 104_356), ("many1m", 1_043_839)] {
+    for (name, entries) in [("many100k", 104_356), ("many1m", 1_043_839), ("hfs100k", 104_356)] {
         let image = folder.join(format!("{name}.img"));
         if image.exists() {
             listing(&apfs, &image, name, entries);
             lookup(&apfs, &image);
         }
     }
-    let small = folder.join("many100k.img");
-    if small.exists() {
-        small_files(&apfs, &small);
+    let present = |names: [&str; 2]| {
+        let images = names.map(|name| folder.join(format!("{name}.img")));
+        images.into_iter().filter(|image| image.exists())
+    };
+    for image in present(["many100k", "hfs100k"]) {
+        small_files(&apfs, &image);
     }
-    let large = folder.join("bulk.img");
-    if large.exists() {
-        large_files(&apfs, &large);
+    for image in present(["bulk", "hfsbulk"]) {
+        large_files(&apfs, &image);
     }
 }
 
@@ -58,6 +61,30 @@ fn installed(program: &str) -> bool {
     !output(&format!("command -v {program}")).is_empty()
 }
 
+/// The only volume of an image, and the device that it is read from.
+fn volume(image: &Path) -> (AnyFs, Arc<Counting>) {
+    let device = Arc::new(Counting::new(Arc::new(FileDevice::open(image).expect("image"))));
+    let options = OpenOptions::default();
+    let volumes = Disk::open(device.clone(), &options).and_then(|disk| disk.volumes(&options));
+    let volume = volumes.expect("volumes").into_iter().next().expect("a volume");
+    (volume.and_then(|volume| volume.view()).expect("view"), device)
+}
+
+/// Other programs that list everything on an image.
+fn listers(image: &Path) -> Vec<Job> {
+    let image_text = image.display();
+    let mut jobs = vec![("7zz", Job::new("7zz l", format!("7zz l {image_text}")))];
+    if volume(image).0.as_apfs().is_some() {
+        let block = output(&format!("pstat {image_text} | sed -n 's/.*APSB Block Number: //p' | head -1"));
+        let line = format!("fls -r -m / -P apfs -B {block} {image_text}");
+        jobs.push(("fls", Job::new("fls -r -m /", line)));
+    } else {
+        jobs.push(("fls", Job::new("fls -r -m /", format!("fls -r -m / {image_text}"))));
+        jobs.push(("fshfsinfo", Job::new("fshfsinfo -H", format!("fshfsinfo -H {image_text}"))));
+    }
+    jobs.into_iter().filter(|(program, _)| installed(program)).map(|(_, job)| job).collect()
+}
+
 /// Everything with all metadata and paths.
 fn listing(apfs: &str, image: &Path, name: &str, entries: u64) {
     let image_text = image.display();
@@ -65,13 +92,8 @@ fn listing(apfs: &str, image: &Path, name: &str, entries: u64) {
     assert_eq!(lines, (entries + 1).to_string(), "entries and the root");
     let rounds = if entries > 500_000 { 3 } else { ROUNDS };
     let ours = Job::new(&format!("list {name}"), format!("{apfs} ls -lR {image_text}"));
-    if installed("fls") {
-        let block = output(&format!("pstat {image_text} | sed -n 's/.*APSB Block Number: //p' | head -1"));
-        let theirs = Job::new("fls -r -m /", format!("fls -r -m / -P apfs -B {block} {image_text}"));
+    for theirs in listers(image) {
         report(&ours, &theirs, rounds);
-    }
-    if installed("7zz") {
-        report(&ours, &Job::new("7zz l", format!("7zz l {image_text}")), rounds);
     }
     if installed("/usr/bin/time") {
         let memory = output(&format!("/usr/bin/time -f %M {apfs} ls -lR {image_text} 2>&1 >/dev/null"));
@@ -80,34 +102,32 @@ fn listing(apfs: &str, image: &Path, name: &str, entries: u64) {
     tree_cost(image);
 }
 
-/// What listing costs beside reading and checksumming the nodes once: the floor that the scan is measured by.
+/// What listing costs beside reading the nodes once, and checksumming those of APFS: the floor that the scan is
+/// measured by.
 fn tree_cost(image: &Path) {
-    let device = Arc::new(Counting::new(Arc::new(FileDevice::open(image).expect("image"))));
-    let container = Container::open(device.clone(), OpenOptions::default()).expect("container");
-    let view = container.volume(0).and_then(|volume| volume.view()).expect("view");
+    let (view, device) = volume(image);
+    let (reads_before, bytes_before) = device.counts();
     let start = std::time::Instant::now();
     let ledger = view.scan(None, &mut |item| item.map(|_| ()).map_err(|error| error.error)).expect("scan");
     let scan = start.elapsed().as_secs_f64();
     let (reads, bytes) = device.counts();
-    let nodes = view.tree().info().map_or(0, |info| info.bt_node_count.get());
+    let (reads, bytes) = (reads - reads_before, bytes - bytes_before);
+    let has_checksums = view.as_apfs().is_some();
     let start = std::time::Instant::now();
     let mut buffer = vec![0u8; 128 << 10];
     let (mut sum, mut offset) = (0u64, 0u64);
-    let mut left = nodes;
-    while left > 0 {
-        let here = left.min(32);
-        let buffer = buffer.get_mut(..usize::try_from(here * 4096).expect("small")).expect("small");
-        device.read_exact_at(offset, buffer).expect("read");
-        for block in buffer.chunks_exact(4096) {
+    while offset < bytes {
+        device.read_exact_at(offset, &mut buffer).expect("read");
+        for block in buffer.chunks_exact(4096).filter(|_| has_checksums) {
             sum = sum.wrapping_add(apfs_core::sum::fletcher64::fletcher64(block));
         }
-        offset += here * 4096;
-        left -= here;
+        offset += 128 << 10;
     }
     let floor = start.elapsed().as_secs_f64();
+    let what = if has_checksums { "reading and checksumming" } else { "reading" };
     println!(
-        "    scan alone {scan:.3} s for {} entries, {reads} device reads, {:.1} MB; reading and checksumming as many \
-         bytes {floor:.3} s: {:.1} times that (sum {sum:x})",
+        "    scan alone {scan:.3} s for {} entries, {reads} device reads, {:.1} MB; {what} as many bytes {floor:.3} s: \
+         {:.1} times that (sum {sum:x})",
         ledger.entries(),
         bytes as f64 / 1e6,
         scan / floor
@@ -119,17 +139,20 @@ fn lookup(apfs: &str, image: &Path) {
     let listing = image.with_extension("tsv");
     let row = output(&format!("grep -P '^(/[^/\\t]+){{4,5}}\\tf' {} | sed -n 20p", listing.display()));
     let path = row.split('\t').next().unwrap_or_default().to_owned();
-    let device = Arc::new(Counting::new(Arc::new(FileDevice::open(image).expect("image"))));
-    let container = Container::open(device.clone(), OpenOptions::default()).expect("container");
-    let view = container.volume(0).and_then(|volume| volume.view()).expect("view");
+    let (view, device) = volume(image);
     assert!(!path.is_empty(), "{}: no file to look up", listing.display());
     let id = view.find(&path).expect("path");
     let mut buffer = vec![0; 1 << 16];
     view.read_at(id, &StreamId::Data, 0, &mut buffer).expect("read");
     let (reads, _) = device.counts();
-    let map_height = u64::from(view.volume().omap().expect("map").tree().levels());
-    let parts = u64::try_from(path.matches('/').count()).expect("small");
-    let bound = 12 + parts * u64::from(view.tree().levels()) * (1 + map_height);
+    let bound = match view.as_apfs() {
+        Some(view) => {
+            let map_height = u64::from(view.volume().omap().expect("map").tree().levels());
+            let parts = u64::try_from(path.matches('/').count()).expect("small");
+            12 + parts * u64::from(view.tree().levels()) * (1 + map_height)
+        }
+        None => HFS_LOOKUP_READS,
+    };
     assert!(reads <= bound, "{reads} device reads, at most {bound}");
     let ours = Job::new("cat one file by path", format!("{apfs} cat {} '{path}'", image.display()));
     report(&ours, &Job::new("true", "true".to_owned()), 20);
@@ -150,8 +173,9 @@ fn small_files(apfs: &str, image_path: &Path) {
     // 7zz prints the targets of links as well.
     assert!(ours_bytes > 0 && ours_bytes <= theirs_bytes, "{ours_bytes} bytes, theirs {theirs_bytes}");
     let listing = image_path.with_extension("tsv");
-    let sum =
-        output(&format!("awk -F'\\t' '$2 == \"f\" {{ s += $3 }} END {{ print s }}' {}", listing.display()));
+    // Linux shows the files of a journal.
+    let shown = "$2 == \"f\" && $1 !~ /^\\/\\.journal/";
+    let sum = output(&format!("awk -F'\\t' '{shown} {{ s += $3 }} END {{ print s }}' {}", listing.display()));
     assert_eq!(ours_bytes.to_string(), sum, "bytes of all files");
     report(&ours, &theirs, 3);
     let folder = "/dev/shm/apfs-bench";

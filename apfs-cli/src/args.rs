@@ -25,6 +25,7 @@ Examples:
   apfs ls -lR disk.img                    every file of every volume
   apfs ls disk.img /Users --volume Data   one directory of one volume
   apfs cat disk.img /etc/hosts > hosts    a file's content
+  apfs backups disk.img                   what Time Machine left
 
 Exit status: 0 complete and clean; 1 finished, but something is damaged, different, locked or left out
 (said on standard error); 2 could not.";

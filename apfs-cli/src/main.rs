@@ -1,4 +1,4 @@
-//! The program `apfs`: looks into APFS disk images and extracts from them, without a Mac.
+//! The program `apfs`: looks into APFS and HFS+ disk images and extracts from them, without a Mac.
 //!
 //! Exit status: 0 complete and clean; 1 finished, but something is damaged, different, locked or left out (said on
 //! standard error); 2 could not.

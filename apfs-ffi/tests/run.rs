@@ -219,8 +219,9 @@ fn hfs_volumes() {
     let arguments = hfs_images::all().map(|(name, bytes)| {
         let path = temp(&format!("hfs-{name}.img"));
         std::fs::write(&path, bytes).unwrap();
-        path
+        path.into_os_string()
     });
+    let arguments = [arguments.as_slice(), &[sample::PASSWORD.into()]].concat();
     let program = temp("hfs");
     compile_static("hfs.c", &program, &[]);
     run(Command::new(&program).args(&arguments));

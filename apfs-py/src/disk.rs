@@ -212,10 +212,7 @@ impl Found {
             match volumes {
                 Some(Ok(volumes)) => {
                     for volume in volumes {
-                        match volume {
-                            Ok(volume) => found.volumes.push((index, volume)),
-                            Err(error) => found.failures.push(error),
-                        }
+                        found.add(index, volume);
                     }
                 }
                 Some(Err(error)) => found.failures.push(error),
@@ -229,6 +226,21 @@ impl Found {
         }
         let is_empty = found.containers.is_empty() && found.volumes.is_empty() && found.failures.is_empty();
         if is_empty { Err(disk.no_volume()) } else { Ok(found) }
+    }
+
+    /// A volume on a logical volume can be one of an APFS container, which is what is kept.
+    fn add(&mut self, index: usize, volume: Result<AnyVolume>) {
+        match volume {
+            Ok(AnyVolume::Apfs(volume)) => {
+                let container = volume.container();
+                let is_known = |(_, known): &(usize, Container)| known.uuid() == container.uuid();
+                if !self.containers.iter().any(is_known) {
+                    self.containers.push((index, container.clone()));
+                }
+            }
+            Ok(volume) => self.volumes.push((index, volume)),
+            Err(error) => self.failures.push(error),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import apfs
 import pytest
+from conftest import PASSWORD
 
 
 @pytest.fixture
@@ -145,18 +146,19 @@ def test_hard_links(plus: apfs.Volume, linked: apfs.Volume) -> None:
     assert len({path.link_id for path in shared}) == 3 and len({path.lstat().st_ino for path in shared}) == 1
     assert shared[0].lstat().st_nlink == 3
     content = [sorted(str(path).removeprefix(name) for path in linked.view.path(name).walk()) for name in names]
-    assert content[0] == content[1] == content[2] == ["", "/inner", "/inner/file", "/top"]
+    assert content[0] == content[1] == content[2] == ["", "/inner", "/inner/file", "/plain", "/plain/file", "/top"]
 
 
 def test_linked_folders_in_walks_and_scans(linked: apfs.Volume) -> None:
     """As a Mac shows it, a folder has its content at each of its links; every entry once, at none of them."""
     walked = [str(path) for path in linked.root.walk()]
     scanned = [path for batch in linked.scan() for path, _ in batch]
-    assert sorted(walked) == sorted(scanned) and len(set(walked)) == len(walked) == 19
+    assert sorted(walked) == sorted(scanned) and len(set(walked)) == len(walked) == 25
     assert "/b/c/shared three/inner/file" in walked
     every = [str(path) for path in linked.root.walk(private=True)]
     assert sorted(every) == sorted(path for batch in linked.scan(private=True) for path, _ in batch)
-    assert sum(path.endswith("/file") for path in every) == 1
+    assert len(every) == 19 and sum(path.endswith("/inner/file") for path in walked) == 4
+    assert sum(path.endswith("/plain/file") for path in every) == 1
 
 
 def test_journal(hfs: pathlib.Path) -> None:
@@ -213,6 +215,20 @@ def test_pickle(hfs: pathlib.Path, plus: apfs.Volume, disk: apfs.Disk) -> None:
         paths = [replayed.volumes[0].root / "new", plus.root / "folder" / "text"]
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             assert pool.map(digest, paths) == [digest(path) for path in paths]
+
+
+def test_filevault(hfs: pathlib.Path) -> None:
+    """An encrypted volume on CoreStorage says what it needs, and opens with a password that is given to open."""
+    with pytest.raises(apfs.LockedError) as caught:
+        apfs.open(hfs / "filevault.img")
+    assert caught.value.reason is apfs.LockReason.NEEDS_SECRET
+    with pytest.raises(apfs.LockedError) as caught:
+        apfs.open(hfs / "filevault.img", password="guess")
+    assert caught.value.reason is apfs.LockReason.WRONG_SECRET and "guess" not in str(caught.value)
+    with apfs.open(hfs / "filevault.img", passwords=["guess", PASSWORD]) as disk:
+        volume = disk.volumes["Secret"]
+        assert volume.kind == "hfs+" and (volume.root / "file").read_text() == "text"
+        assert pickle.loads(pickle.dumps(volume.root / "file")).read_text() == "text"
 
 
 def test_one_partition(hfs: pathlib.Path) -> None:

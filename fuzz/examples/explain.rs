@@ -1,17 +1,19 @@
 //! Says what an input changes, and what the library makes of it.
 //!
-//! `cargo run --release --no-default-features --example explain -- FILE`
+//! `cargo run --release --no-default-features --example explain -- FILE [hfs]`; `hfs`: it is one of target hfs_volume
 
 use std::sync::Arc;
 
 use apfs_core::{Disk, Fs, FsExt, OpenOptions, Scan};
+use apfs_fuzz::hfs;
 use apfs_fuzz::patch::{Input, Patch, region_of};
 use apfs_fuzz::seed::Seed;
 
 fn main() {
     let path = std::env::args().nth(1).expect("usage: explain FILE");
     let input = Input::decode(&std::fs::read(path).expect("the input can be read"));
-    let seed = input.seed();
+    let is_hfs = std::env::args().nth(2).is_some();
+    let seed = if is_hfs { hfs::seed_of(&input) } else { input.seed() };
     println!("seed {} ({})", input.seed, seed.name);
     for patch in &input.patches {
         match patch {
@@ -25,7 +27,7 @@ fn main() {
             Patch::Cut { left } => println!("cut to {left}/256"),
         }
     }
-    list(input.image());
+    list(input.image_of(seed));
 }
 
 fn place(seed: &Seed, number: u16, offset: u16, new: &[u8]) -> String {
@@ -73,7 +75,7 @@ fn list(image: Vec<u8>) {
                 continue;
             }
         };
-        println!("walk of {}", view.volume().name());
+        println!("walk of {}", view.volume_name());
         for entry in view.walk(view.root()) {
             match entry {
                 Ok(entry) => {

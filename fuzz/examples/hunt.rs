@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use apfs_fuzz::hfs;
 use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
 use apfs_fuzz::patch::{Input, Patch};
@@ -27,6 +28,12 @@ const MEMORY: usize = 256 << 20;
 
 /// The last panic, by place and message.
 static PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// A target that is hunted in: its name, inputs for it, and what is done with their bytes.
+type Target = (&'static str, fn(&mut Rng) -> Input, fn(&[u8]));
+
+/// They take turns.
+const HUNTED: [Target; 2] = [("image", fresh, target::image), ("hfs_volume", hfs::fresh, hfs::volume)];
 
 type Running = Arc<Mutex<(Instant, Vec<u8>)>>;
 
@@ -47,17 +54,18 @@ fn main() {
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let (start, mut runs, mut slowest, mut largest) = (Instant::now(), 0_u64, Duration::ZERO, 0);
     while start.elapsed() < Duration::from_secs(60 * minutes) {
+        let (name, fresh, check) = HUNTED[runs as usize % HUNTED.len()];
         let input = fresh(&mut rng);
-        let (finding, time, memory) = run(&input, &running);
+        let (finding, time, memory) = run(&input, check, &running);
         runs += 1;
         slowest = slowest.max(time);
         largest = largest.max(memory);
         let Some(kind) = finding else { continue };
-        let count = kinds.entry(kind.clone()).or_insert(0);
+        let count = kinds.entry(format!("{name}: {kind}")).or_insert(0);
         *count += 1;
         if *count == 1 {
-            let small = minimize(input, &kind, &running);
-            let path = Path::new(&folder).join(format!("finding-{seed}-{}", kinds.len()));
+            let small = minimize(input, check, &kind, &running);
+            let path = Path::new(&folder).join(format!("finding-{name}-{seed}-{}", kinds.len()));
             std::fs::write(&path, small.encode()).expect("the finding can be written");
             println!(
                 "{}: {kind}\n    {small:?}\n    {:?}",
@@ -80,11 +88,11 @@ fn main() {
 }
 
 /// Runs one input. Gives the kind of finding, the time and the memory.
-fn run(input: &Input, running: &Running) -> (Option<String>, Duration, usize) {
+fn run(input: &Input, check: fn(&[u8]), running: &Running) -> (Option<String>, Duration, usize) {
     let bytes = input.encode();
     let start = Instant::now();
     *running.lock().expect("no panic inside") = (start, bytes.clone());
-    let (result, memory) = peak_of(|| catch_unwind(AssertUnwindSafe(|| target::image(&bytes))));
+    let (result, memory) = peak_of(|| catch_unwind(AssertUnwindSafe(|| check(&bytes))));
     let time = start.elapsed();
     let finding = match result {
         Err(_) => Some(kind_of(&PANIC.lock().expect("no panic inside"))),
@@ -101,8 +109,8 @@ fn kind_of(panic: &str) -> String {
 }
 
 /// Takes changes and bytes away as long as the finding stays.
-fn minimize(mut input: Input, kind: &str, running: &Running) -> Input {
-    let same = |input: &Input| run(input, running).0.as_deref() == Some(kind);
+fn minimize(mut input: Input, check: fn(&[u8]), kind: &str, running: &Running) -> Input {
+    let same = |input: &Input| run(input, check, running).0.as_deref() == Some(kind);
     let mut index = 0;
     while index < input.patches.len() {
         let mut less = input.clone();
@@ -122,7 +130,7 @@ fn minimize(mut input: Input, kind: &str, running: &Running) -> Input {
             input = less;
         }
     }
-    run(&input, running);
+    run(&input, check, running);
     input
 }
 

@@ -10,12 +10,14 @@
 //! | [`target`] | one function per fuzz target: takes bytes, panics if a promise is broken |
 //! | [`wrapped`] | the targets of disk images |
 //! | [`udif`] | disk images, and the promises about them |
+//! | [`hfs`] | HFS+ volumes, their nodes and records |
 //! | [`journal`] | journals of HFS+, and the promises about their replay |
 //! | [`view`] | the promises about a mounted volume |
 //! | [`meter`], [`rng`] | memory use, random numbers |
 
 pub mod codec;
 pub mod fix;
+pub mod hfs;
 pub mod journal;
 pub mod meter;
 pub mod mutate;

@@ -19,9 +19,10 @@ use apfs_core::image::resource_fork::ResourceFork;
 use apfs_core::text::escape::Escaped;
 use apfs_core::text::hfs_name::{self, HfsNameRule};
 use apfs_core::text::name::NameRule;
-use apfs_core::{BlockSize, Corrupt, Disk, Limits, Observer, OpenOptions, ReadAt, Secret};
+use apfs_core::{AnyFs, BlockSize, Corrupt, Disk, Limits, Observer, OpenOptions, ReadAt, Secret};
 
 use crate::codec;
+use crate::hfs;
 use crate::journal;
 use crate::patch::{Input, Patch, region_of};
 use crate::seed::{PASSWORD, RegionKind, seeds};
@@ -48,6 +49,9 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("udif", udif),
     ("plist", plist),
     ("journal", journal::journal),
+    ("hfs_volume", hfs::volume),
+    ("hfs_node", hfs::node),
+    ("hfs_record", hfs::record),
 ];
 
 /// Ceilings low enough that reaching one is quick.
@@ -65,7 +69,7 @@ pub fn limits() -> Limits {
     limits
 }
 
-fn options() -> OpenOptions {
+pub(crate) fn options() -> OpenOptions {
     let mut options = OpenOptions::default();
     options.limits = limits();
     options.secrets = vec![Secret::password(PASSWORD)];
@@ -105,7 +109,13 @@ pub fn node(bytes: &[u8]) {
 
 /// Counts what is told on the side: damage that costs only its own record.
 #[derive(Default)]
-struct Told(AtomicUsize);
+pub(crate) struct Told(AtomicUsize);
+
+impl Told {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 impl Observer for Told {
     fn finding(&self, _: &Corrupt) {
@@ -119,7 +129,7 @@ pub fn check_disk(bytes: Vec<u8>) -> Outcome {
     let mut options = options();
     options.observer = Some(told.clone());
     let mut out = check_disk_with(bytes, &options);
-    out.findings += told.0.load(Ordering::Relaxed);
+    out.findings += told.count();
     out
 }
 
@@ -146,13 +156,13 @@ fn check_disk_with(bytes: Vec<u8>, options: &OpenOptions) -> Outcome {
             }
             out.answer((slot, volume.name().as_bytes(), volume.role().0, volume.modified_by().len()));
             if let Some(view) = out.ok(volume.view()) {
-                view::check(&view, &*device, &mut out);
+                view::check(&AnyFs::Apfs(view), &*device, &mut out);
             }
             let snapshots = out.ok(volume.snapshots()).unwrap_or_default();
             for snapshot in snapshots.iter().take(3) {
                 out.answer((snapshot.name.as_bytes(), snapshot.xid.0));
                 if let Some(view) = out.ok(volume.view_at(snapshot)) {
-                    view::check(&view, &*device, &mut out);
+                    view::check(&AnyFs::Apfs(view), &*device, &mut out);
                 }
             }
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use apfs_fuzz::codec;
+use apfs_fuzz::hfs;
 use apfs_fuzz::journal;
 use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
@@ -36,6 +37,16 @@ fn seeds_are_sound() {
         let outcome = target::check_disk(seed.bytes.clone());
         // The second partition of the partitioned seed holds nothing on purpose.
         assert_eq!(outcome.findings, usize::from(seed.gpt_sector.is_some()), "{}", seed.name);
+        assert_ne!(outcome.digest, 0, "{}", seed.name);
+    }
+}
+
+/// The unchanged volumes of HFS+ are read without any complaint.
+#[test]
+fn hfs_seeds_are_sound() {
+    for seed in hfs::seeds() {
+        let outcome = hfs::check(seed.bytes.clone());
+        assert_eq!(outcome.findings, 0, "{}", seed.name);
         assert_ne!(outcome.digest, 0, "{}", seed.name);
     }
 }
@@ -140,6 +151,29 @@ fn smoke_of_disk_images() {
             ("corestorage", wrapped::core_storage),
         ] {
             check(&bytes, target, &format!("{name}, run {run} of seed {seed}: {bytes:02x?}"));
+        }
+    }
+}
+
+/// Changed volumes of HFS+, nodes of any content, and records that are nearly right.
+#[test]
+fn smoke_of_hfs() {
+    let (seed, runs) = (number("APFS_FUZZ_SEED", 0xA9F5), number("APFS_FUZZ_RUNS", 4000));
+    println!("APFS_FUZZ_SEED={seed} APFS_FUZZ_RUNS={runs}");
+    let mut rng = Rng(seed);
+    for run in 0..runs {
+        let input = hfs::fresh(&mut rng);
+        check(&input.encode(), hfs::volume, &format!("hfs_volume, run {run} of seed {seed}: {input:?}"));
+        let from = &hfs::seeds()[rng.below(hfs::seeds().len())].bytes;
+        let at = rng.below(from.len() - 600);
+        let mut bytes = from[at..at + rng.below(600)].to_vec();
+        for _ in 0..rng.below(3).min(bytes.len()) {
+            let at = rng.below(bytes.len());
+            bytes[at] = rng.next() as u8;
+        }
+        check(&bytes, hfs::record, &format!("hfs_record, run {run} of seed {seed}: {bytes:02x?}"));
+        if run % 8 == 0 {
+            check(&bytes, hfs::node, &format!("hfs_node, run {run} of seed {seed}: {bytes:02x?}"));
         }
     }
 }

@@ -30,8 +30,9 @@ pub(crate) struct Answer {
     pub(crate) scanned: BTreeMap<(u64, Option<u64>, Name), Said>,
     /// Found by looking up the names of a sound volume.
     pub(crate) looked_up: BTreeMap<Key, Said>,
-    /// Errors, findings of the volume, and what the observer was told.
+    /// Errors, findings of the volume, and what the observer was told, all but those of the scan.
     pub(crate) reports: Vec<String>,
+    pub(crate) scan_reports: Vec<String>,
 }
 
 #[derive(Default)]
@@ -45,25 +46,38 @@ impl Observer for Told {
 
 /// Asks a volume for everything, and for some names.
 pub(crate) fn ask<'n>(bytes: &[u8], names: impl IntoIterator<Item = &'n Key>) -> Answer {
-    let told = Arc::new(Told::default());
-    let options = OpenOptions { observer: Some(told.clone()), ..OpenOptions::default() };
     let mut answer = Answer::default();
-    match Volume::open(Arc::new(bytes.to_vec()), options) {
-        Ok(volume) => {
-            answer.list(&volume);
-            answer.scan(&volume);
-            for (dir, name) in names {
-                answer.look_up(&volume, *dir, name);
-            }
-            answer.reports.extend(volume.findings().iter().map(ToString::to_string));
+    let mut scanned = Answer::default();
+    answer.ask(bytes, |answer, volume| {
+        answer.list(volume);
+        for (dir, name) in names {
+            answer.look_up(volume, *dir, name);
         }
-        Err(error) => answer.reports.push(error.to_string()),
-    }
-    answer.reports.extend(told.0.lock().unwrap().iter().cloned());
-    answer
+    });
+    // By itself: what was reported once is not reported again.
+    scanned.ask(bytes, Answer::scan);
+    Answer { scanned: scanned.scanned, scan_reports: scanned.reports, ..answer }
 }
 
 impl Answer {
+    fn ask(&mut self, bytes: &[u8], questions: impl FnOnce(&mut Answer, &Volume)) {
+        let told = Arc::new(Told::default());
+        let options = OpenOptions { observer: Some(told.clone()), ..OpenOptions::default() };
+        match Volume::open(Arc::new(bytes.to_vec()), options) {
+            Ok(volume) => {
+                questions(self, &volume);
+                self.reports.extend(volume.findings().iter().map(ToString::to_string));
+            }
+            Err(error) => self.reports.push(error.to_string()),
+        }
+        self.reports.extend(told.0.lock().unwrap().iter().cloned());
+    }
+
+    /// Whether anything at all was reported.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.reports.is_empty() && self.scan_reports.is_empty()
+    }
+
     fn list(&mut self, volume: &Volume) {
         let (mut pending, mut seen) = (vec![volume.root()], BTreeSet::new());
         while let Some(dir) = pending.pop() {
@@ -170,8 +184,25 @@ impl Answer {
 
     /// What differs from a sound answer in entries that are not about one of some CNIDs.
     pub(crate) fn differences(&self, sound: &Answer, may_differ: &[u64]) -> Vec<String> {
-        let mut differences = compare(&self.listed, &sound.listed, may_differ, "listing");
+        let mut differences = self.differences_of_listing(sound, may_differ);
         differences.extend(compare(&self.scanned, &sound.scanned, may_differ, "scan"));
+        differences
+    }
+
+    /// What differs without a word: in the listing without a report of it, in the scan without one of its own.
+    pub(crate) fn silent_differences(&self, sound: &Answer, may_differ: &[u64]) -> Vec<String> {
+        let mut differences = Vec::new();
+        if self.reports.is_empty() {
+            differences.extend(self.differences_of_listing(sound, may_differ));
+        }
+        if self.scan_reports.is_empty() {
+            differences.extend(compare(&self.scanned, &sound.scanned, may_differ, "scan"));
+        }
+        differences
+    }
+
+    fn differences_of_listing(&self, sound: &Answer, may_differ: &[u64]) -> Vec<String> {
+        let mut differences = compare(&self.listed, &sound.listed, may_differ, "listing");
         differences.extend(compare(&self.looked_up, &sound.looked_up, may_differ, "lookup"));
         differences
     }

@@ -42,7 +42,7 @@ impl Bench {
         let image = small("V").build();
         let names: Vec<Key> = ask(&image.bytes, []).listed.into_keys().collect();
         let sound = ask(&image.bytes, &names);
-        assert_eq!(sound.reports, [""; 0]);
+        assert!(sound.is_silent(), "{:?} {:?}", sound.reports, sound.scan_reports);
         assert_eq!(sound.looked_up.len(), names.len());
         let (metadata, records) = (metadata(&image), records(&image));
         Bench { image, sound, names, reported: 0, changed: 0, metadata, records }
@@ -55,13 +55,10 @@ impl Bench {
         let answer = ask(&self.image.bytes, &self.names);
         let new = self.owner_said(byte);
         self.image.bytes[byte] ^= 1 << bit;
-        if !answer.reports.is_empty() {
-            self.reported += 1;
-            return None;
-        }
-        self.changed += usize::from(answer != self.sound);
+        self.reported += usize::from(!answer.is_silent());
+        self.changed += usize::from(answer.is_silent() && answer != self.sound);
         let may_differ = [old, new].concat();
-        let differences = answer.differences(&self.sound, &may_differ);
+        let differences = answer.silent_differences(&self.sound, &may_differ);
         let role = self.image.place_at(byte).map(|place| place.role);
         differences.first().map(|difference| {
             format!(
@@ -122,7 +119,10 @@ fn a_flipped_bit_changes_nothing_else_in_silence() {
         let seed = wish.parse().unwrap_or(time.as_nanos() as u64 | 1);
         println!("repeat with APFS_FLIPS={seed}");
         let mut random = Random(seed);
-        (0..FLIPS).map(|_| (bytes[random.below(bytes.len())], random.below(8) as u8)).collect()
+        // Every other one in a record.
+        let records: Vec<usize> = bench.records.keys().copied().collect();
+        let from = |n: usize| if n % 2 == 0 { &records } else { bytes };
+        (0..FLIPS).map(|n| (from(n)[random.below(from(n).len())], random.below(8) as u8)).collect()
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let found: Vec<String> = std::thread::scope(|scope| {

@@ -1,17 +1,25 @@
 //! Images with HFS+ volumes for tests in other languages.
 
+use crate::build::corestorage::{self, CoreStorage};
 use crate::build::gpt::{Gpt, types};
 use crate::build::hfs::journal::difference;
 use crate::build::hfs::{HfsBuilder, HfsRole, Journal, JournalState, wrapper};
 use crate::build::{ImageBuilder, VolumeBuilder};
-use crate::hfs_volumes::{dir_links, pattern, rich};
+use crate::hfs_volumes::{pattern, rich};
+use crate::sample::PASSWORD;
 
 /// Bytes of the journals.
 const JOURNAL: usize = 512 << 10;
 
 /// Every image with its name.
-pub fn all() -> [(&'static str, Vec<u8>); 4] {
-    [("mixed", mixed()), ("dirty", dirty()), ("header-copy", header_copy()), ("damaged", damaged())]
+pub fn all() -> [(&'static str, Vec<u8>); 5] {
+    [
+        ("mixed", mixed()),
+        ("dirty", dirty()),
+        ("header-copy", header_copy()),
+        ("damaged", damaged()),
+        ("filevault", filevault()),
+    ]
 }
 
 /// A disk with an APFS container of two volumes, a journaled HFS+ volume and a case-sensitive HFSX volume with hard
@@ -23,8 +31,28 @@ pub fn mixed() -> Vec<u8> {
     let disk = Gpt::new(512)
         .partition(types::APFS, "apfs", &container.bytes)
         .partition(types::HFS_PLUS, "plus", &plus.bytes)
-        .partition(types::HFS_PLUS, "x", &dir_links().case_sensitive().build().bytes);
+        .partition(types::HFS_PLUS, "x", &linked().build().bytes);
     disk.build().0
+}
+
+/// A folder with three names, in it one with two, a plain one and a file with two.
+fn linked() -> HfsBuilder {
+    HfsBuilder::new("Dir Links")
+        .case_sensitive()
+        .private_folders()
+        .dir("/a")
+        .dir("/a/shared")
+        .dir("/a/shared/inner")
+        .dir("/a/shared/plain")
+        .file("/a/shared/inner/file", "inner")
+        .file("/a/shared/plain/file", "plain")
+        .file("/a/shared/top", "top")
+        .dir("/b")
+        .dir("/b/c")
+        .dir_link("/a/shared", "/b/shared too")
+        .dir_link("/b/shared too", "/b/c/shared three")
+        .dir_link("/a/shared/inner", "/b/inner")
+        .hardlink("/a/shared/top", "/b/top")
 }
 
 /// A volume that was not unmounted, with changes in its journal: `/new` is in it, and `/folder/pieces` has become
@@ -61,4 +89,12 @@ pub fn damaged() -> Vec<u8> {
     // Its kind: that of a node of the index.
     image.edit_node(HfsRole::Catalog, leaf, |node| node[8] = 0);
     image.bytes
+}
+
+/// A disk with an encrypted volume on CoreStorage, which [`PASSWORD`] opens.
+pub fn filevault() -> Vec<u8> {
+    let volume = HfsBuilder::new("Secret").file("/file", "text").build();
+    let mut group = CoreStorage::new(&volume.bytes).password(PASSWORD, "").build();
+    let disk = Gpt::new(512).partition(corestorage::PARTITION_TYPE, "group", &group.pvs.remove(0));
+    disk.build().0
 }

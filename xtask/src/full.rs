@@ -39,14 +39,17 @@ pub(crate) fn full() -> Result<(), Failed> {
         }
     }
     let images = lab::make_images()?;
+    lab::make_caught(&images)?;
     let mut large =
         cargo(&["test", "--release", "-p", "apfs-tests", "--test", "corpus", "large", "--", "--nocapture"]);
     large.env("APFS_LAB_IMAGES", &images);
     run(large)?;
-    let mut flips =
-        cargo(&["test", "--release", "-p", "apfs-tests", "--test", "damage", "flips", "--", "--nocapture"]);
-    flips.env("APFS_FLIPS", "exhaustive");
-    run(flips)?;
+    for tests in ["damage", "hfs"] {
+        let mut flips =
+            cargo(&["test", "--release", "-p", "apfs-tests", "--test", tests, "flips", "--", "--nocapture"]);
+        flips.env("APFS_FLIPS", "exhaustive");
+        run(flips)?;
+    }
     let mut hunt =
         cargo(&["run", "--release", "--no-default-features", "--manifest-path", "fuzz/Cargo.toml"]);
     let findings = target().join("fuzz/findings");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::run::{Failed, command, root, run, target};
+use crate::run::{Failed, cargo, command, root, run, target};
 
 /// An image that the lab makes.
 struct Recipe {
@@ -16,7 +16,7 @@ struct Recipe {
     job: &'static [&'static str],
 }
 
-const IMAGES: [Recipe; 4] = [
+const IMAGES: [Recipe; 5] = [
     Recipe { name: "many100k", format: &[], size: "8G", memory: "4G", job: &["many", "100000", "hash"] },
     Recipe { name: "many1m", format: &[], size: "40G", memory: "6G", job: &["many", "1000000", "nohash"] },
     Recipe { name: "bulk", format: &[], size: "8G", memory: "3G", job: &["bulk", "4096"] },
@@ -26,6 +26,13 @@ const IMAGES: [Recipe; 4] = [
         size: "4G",
         memory: "3G",
         job: &["many", "100000", "hash"],
+    },
+    Recipe {
+        name: "hfsbulk",
+        format: &["-t", "hfsplus", "-m", "-J -v Bulk"],
+        size: "8G",
+        memory: "3G",
+        job: &["bulk", "4096"],
     },
 ];
 
@@ -85,6 +92,17 @@ pub(crate) fn make_images() -> Result<PathBuf, Failed> {
         run(make)?;
     }
     Ok(folder)
+}
+
+/// Makes a volume that was caught before its journal was replayed, and has the kernel list what replaying gives.
+pub(crate) fn make_caught(folder: &Path) -> Result<(), Failed> {
+    let (caught, replayed) = (folder.join("caught.img"), folder.join("replayed.img"));
+    let mut make = cargo(&["run", "--release", "-p", "apfs-tests", "--example", "make_hfs_caught"]);
+    make.arg(&caught).arg(&replayed);
+    run(make)?;
+    let mut list = command(root().join("xtask/list-with-kernel.sh"), &[]);
+    list.arg(set_up()?.join("build/uml")).arg(replayed).arg(caught.with_extension("tsv"));
+    run(list)
 }
 
 /// Copies the recipes, since they build beside themselves, and builds the guest kernel once.

@@ -25,6 +25,7 @@ Examples:
   apfs ls disk.img                        the root directory of every volume
   apfs ls -l disk.img /Users              with mode, owner, size and time
   apfs ls -lR disk.img                    everything, full paths, fastest
+  apfs ls -a disk.img                     of HFS+ also private folders and journal files
   apfs ls -R --hash --json disk.img       one JSON object a line, with SHA-256 of all content")]
 pub(crate) struct Ls {
     #[command(flatten)]

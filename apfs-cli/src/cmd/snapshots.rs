@@ -17,7 +17,7 @@ Examples:
   apfs snapshots --volume Data disk.img   of one volume
   apfs snapshots --json disk.img          one JSON object
 
-A snapshot with a remark is on its way out: it is listed, and opened only with --force.")]
+HFS+ has none. A snapshot with a remark is on its way out: it is listed, and opened only with --force.")]
 pub(crate) struct Snapshots {
     #[command(flatten)]
     common: Common,

@@ -33,6 +33,7 @@ const BATCH: usize = 256;
 Examples:
   apfs stat disk.img /etc/hosts           times, flags, links, attributes
   apfs stat --extents disk.img /big       also where its bytes lie
+  apfs stat disk.img '/System Folder'     of HFS+ also catalog flags, Finder type and creator, text encoding
   apfs stat --json disk.img /a /b         one JSON object with all files")]
 pub(crate) struct Stat {
     #[command(flatten)]

@@ -210,3 +210,42 @@ fn locked() {
     let args = ["--password", apfs_tests::sample::PASSWORD, "--backup", "latest", "/file"];
     assert_eq!(disk.apfs("cat", &args).clean(), "text");
 }
+
+/// A manifest that can't be read, or stands for an endless one, costs what it says and nothing else.
+#[test]
+fn broken_manifests() {
+    // An array that holds itself, and one whose lists double thirty times.
+    let list = |objects: &[Vec<u8>]| {
+        let (mut bytes, mut offsets) = (b"bplist00".to_vec(), Vec::new());
+        for object in objects {
+            offsets.push(u8::try_from(bytes.len()).unwrap());
+            bytes.extend_from_slice(object);
+        }
+        let table = u8::try_from(bytes.len()).unwrap();
+        bytes.extend_from_slice(&offsets);
+        bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 1, 1]);
+        for number in [u8::try_from(objects.len()).unwrap(), 0, table] {
+            bytes.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, number]);
+        }
+        bytes
+    };
+    let mut doubling: Vec<Vec<u8>> = vec![vec![0xA1, 1], vec![0xD1, 2, 3], b"\x51k".to_vec()];
+    doubling.extend((4..34).map(|next| vec![0xA2, next, next]));
+    doubling.push(vec![9]);
+    for (what, manifest, code) in [
+        ("no list", b"<plist/>".to_vec(), 1),
+        ("cut", bytes(MANIFEST)[..100].to_vec(), 1),
+        ("in itself", list(&[vec![0xA1, 0]]), 0),
+        ("doubling", list(&doubling), 0),
+    ] {
+        let volume = VolumeBuilder::new("B")
+            .role(BACKUP_ROLE)
+            .dir("/2021-05-01-100000.backup")
+            .snapshot("com.apple.TimeMachine.2021-05-01-100000.backup")
+            .file("/backup_manifest.plist", manifest);
+        let run = Disk::of(&ImageBuilder::new().volume(volume).build()).apfs("backups", &["--json"]);
+        assert_eq!(run.code, code, "{what}: {}", run.stderr);
+        assert_eq!(code == 1, run.stderr.contains("backup_manifest.plist"), "{what}: {}", run.stderr);
+        assert!(run.text().contains("\"state\":\"complete\""), "{what}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod backups;
 mod complete;
+mod core_storage;
 mod exit;
 mod files;
 mod find;

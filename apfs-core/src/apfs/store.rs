@@ -210,7 +210,7 @@ impl Store {
             Some((node, key)) if core::ptr::eq(node.kind(), request.kind) && same_key(key.as_ref()) => node,
             _ => {
                 let is_kept = |block| block >= self.block_count || self.nodes.contains(block);
-                let read = |first, count| self.blocks(Paddr(first), count);
+                let read = |first, buf: &mut [u8]| self.read(Paddr(first), 0, buf);
                 let mut bytes = match self.lent(block, self.block_size.as_usize()) {
                     Some(lent) => lent.to_vec(),
                     None => self.read_ahead.block(block.0, is_kept, read)?,

@@ -10,7 +10,7 @@ use super::node::{Layout, Node, place};
 use super::raw::btree::{BIG_KEYS, BTHeaderRec, BTNodeDescriptor, HEADER_NODE, VARIABLE_INDEX_KEYS};
 use super::store::Store;
 use super::tree_kind::TreeKind;
-use crate::base::bytes::{be32_at, len64, pod, pod_rest, to_usize, zeroed};
+use crate::base::bytes::{be32_at, len64, pod, pod_rest, to_usize};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::io::cache::Cache;
@@ -194,18 +194,13 @@ impl Tree {
         }
         let last = u64::from(self.layout.nodes);
         let is_kept = |number| number >= last || self.nodes.contains(number);
-        let bytes =
-            self.read_ahead.block(u64::from(number), is_kept, |first, count| self.read(first, count))?;
+        let read = |first: u64, buf: &mut [u8]| {
+            read_file(&self.store, &self.runs, first.saturating_mul(len64(self.node_size)), buf)
+        };
+        let bytes = self.read_ahead.block(u64::from(number), is_kept, read)?;
         let node = Arc::new(Node::parse(bytes, number, &self.layout)?);
         self.nodes.insert(u64::from(number), node.clone());
         Ok(node)
-    }
-
-    /// The bytes of consecutive nodes.
-    fn read(&self, first: u64, count: usize) -> Result<Vec<u8>> {
-        let mut bytes = zeroed(self.node_size.saturating_mul(count))?;
-        read_file(&self.store, &self.runs, first.saturating_mul(len64(self.node_size)), &mut bytes)?;
-        Ok(bytes)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::FileId;
 use crate::base::report::Cancel;
 use crate::fs::scan::{Scan, ScanEntry, ScanLedger, ScanSink, mark};
-use crate::fs::types::{DirEntry, Kind, Stat};
+use crate::fs::types::{DirEntry, Stat};
 use crate::fs::walk::WalkError;
 use crate::text::hfs_name::push_text;
 use crate::tree::node::TreeNode;
@@ -159,7 +159,7 @@ impl Volume {
                 let id = common.cnid.get();
                 let is_folder = matches!(parsed, CatalogRecord::Folder(_));
                 let agrees = self.thread(id, |thread| {
-                    thread.is_folder == is_folder && thread.parent == parent && thread.name == stored
+                    (thread.is_folder, thread.parent, thread.name) == (is_folder, parent, stored)
                 });
                 // Very old systems did not give files threads.
                 let needs_none = !flags(common).contains(CatalogFlags::THREAD_EXISTS) && !is_folder;
@@ -336,8 +336,7 @@ impl<'v> Pass<'v> {
             let place = at.place("HFSPlusCatalogRecord", "recordType").cnid(parent);
             return self.refuse(parsed, (parent, stored), Error::damage(Damage::ObjectType, place), sink);
         };
-        let own = if stat.kind == Kind::Dir { volume.check_number(&at.record()) } else { Ok(()) };
-        match own.and_then(|()| volume.complete(&mut stat)) {
+        match volume.complete(&mut stat) {
             Ok(()) => self.hand_over(&stat, (parent, stored), None, sink),
             Err(error) => self.refuse(parsed, (parent, stored), error, sink),
         }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::base::bytes::{get, to_usize};
+use crate::base::bytes::{get, to_usize, zeroed};
 use crate::base::error::Result;
 use crate::base::sync::Mutex;
 
@@ -45,8 +45,8 @@ impl Window {
 enum Plan {
     Have(Vec<u8>),
     Single,
-    /// Read up to so many blocks, for the window of this number.
-    Ahead(usize, u64),
+    /// Read up to so many blocks, for the window of this number, into what was its memory.
+    Ahead(usize, u64, Vec<u8>),
 }
 
 impl ReadAhead {
@@ -54,24 +54,33 @@ impl ReadAhead {
         ReadAhead { streams: Mutex::new(Streams::default()), block_len }
     }
 
-    /// A block's bytes. `read` reads blocks from a first one on; `is_kept` says which blocks need not be read again.
+    /// A block's bytes. `read` fills a buffer with blocks from a first one on; `is_kept` says which blocks need not be
+    /// read again.
     pub(crate) fn block(
         &self,
         block: u64,
         is_kept: impl Fn(u64) -> bool,
-        read: impl Fn(u64, usize) -> Result<Vec<u8>>,
+        read: impl Fn(u64, &mut [u8]) -> Result<()>,
     ) -> Result<Vec<u8>> {
-        let (window, most) = match self.streams.with(|streams| streams.plan(block, self.block_len)) {
+        let single = || {
+            let mut bytes = zeroed(self.block_len)?;
+            read(block, &mut bytes).map(|()| bytes)
+        };
+        let (window, most, mut bytes) = match self.streams.with(|streams| streams.plan(block, self.block_len))
+        {
             Plan::Have(bytes) => return Ok(bytes),
-            Plan::Single => return read(block, 1),
-            Plan::Ahead(window, most) => (window, most),
+            Plan::Single => return single(),
+            Plan::Ahead(window, most, bytes) => (window, most, bytes),
         };
         let mut count = 1u64;
         while count < most && !is_kept(block.saturating_add(count)) {
             count = count.saturating_add(1);
         }
         // Near the end of a device, or of its readable part, there may be less to read.
-        let Ok(bytes) = to_usize(count).and_then(|count| read(block, count)) else { return read(block, 1) };
+        bytes.resize(to_usize(count)?.saturating_mul(self.block_len), 0);
+        if read(block, &mut bytes).is_err() {
+            return single();
+        }
         let first = get(&bytes, 0, self.block_len).unwrap_or(&[]).to_vec();
         self.streams.with(|streams| {
             if let Some(window) = streams.windows.get_mut(window).filter(|window| window.last == block) {
@@ -97,11 +106,12 @@ impl Streams {
                 self.windows.iter().filter(|window| !window.bytes.is_empty()).map(|window| window.start);
             let next = starts.filter(|start| *start > block).min().unwrap_or(u64::MAX);
             let room = u64::try_from(WINDOW_BYTES.checked_div(block_len).unwrap_or(1)).unwrap_or(1);
+            let mut bytes = Vec::new();
             if let Some(window) = self.windows.get_mut(index) {
                 window.last = block;
-                window.bytes.clear();
+                bytes = core::mem::take(&mut window.bytes);
             }
-            return Plan::Ahead(index, room.min(next.saturating_sub(block)));
+            return Plan::Ahead(index, room.min(next.saturating_sub(block)), bytes);
         }
         let fresh = Window { last: block, start: 0, bytes: Vec::new() };
         match self.windows.get_mut(self.turn) {
@@ -128,13 +138,14 @@ mod tests {
     fn reads(blocks: &[u64], kept: &[u64]) -> Vec<(u64, usize)> {
         let (ahead, log) = (ReadAhead::new(1), RefCell::new(Vec::new()));
         for block in blocks {
-            let read = |first: u64, count: usize| {
-                log.borrow_mut().push((first, count));
-                let last = first.saturating_add(u64::try_from(count).unwrap());
+            let read = |first: u64, buf: &mut [u8]| {
+                log.borrow_mut().push((first, buf.len()));
+                let last = first.saturating_add(u64::try_from(buf.len()).unwrap());
                 if last > 100 {
                     return Err(crate::Error::Misuse("past the end"));
                 }
-                Ok((first..last).map(|block| u8::try_from(block).unwrap()).collect())
+                buf.iter_mut().zip(first..).for_each(|(byte, block)| *byte = u8::try_from(block).unwrap());
+                Ok(())
             };
             let bytes = ahead.block(*block, |block| kept.contains(&block), read).unwrap();
             assert_eq!(bytes, [u8::try_from(*block).unwrap()]);

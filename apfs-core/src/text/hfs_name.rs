@@ -66,6 +66,10 @@ impl HfsNameRule {
 /// becomes the three bytes that UTF-8 would give it (WTF-8), so that [`to_stored_as_is`] leads back. Only names with a
 /// `:`, which no system stores, are shown as another name would be.
 pub fn push_text(stored: &[u8], out: &mut Vec<u8>) {
+    if is_ascii(stored) {
+        let shown = |[_, low]: &[u8; 2]| if *low == b'/' { b':' } else { *low };
+        return out.extend(stored.as_chunks().0.iter().map(shown));
+    }
     let start = out.len();
     push_plain(stored, out);
     // Bytes of other characters are above those of ASCII.
@@ -123,7 +127,7 @@ fn bytes(units: &[u16]) -> Vec<u8> {
 }
 
 fn is_ascii(stored: &[u8]) -> bool {
-    units(stored).all(|unit| unit < 0x80)
+    units(stored).fold(0, |all, unit| all | unit) < 0x80
 }
 
 /// What a unit is compared as; 0 if it does not count.

@@ -1,5 +1,5 @@
 /* HFS+ beside APFS: one set of functions for volumes of any kind, and what only HFS+ has.
- * usage: hfs MIXED DIRTY HEADER_COPY DAMAGED, images that tests/support/hfs_images.rs makes */
+ * usage: hfs MIXED DIRTY HEADER_COPY DAMAGED FILEVAULT PASSWORD, images that tests/support/hfs_images.rs makes */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -277,12 +277,12 @@ static void scans(const apfs_disk *disk) {
     CHECK(seen.entries == 32 + 5 && seen.private == 5);
     seen = (struct seen){x, 0, 0, 0, 0, 0};
     GOOD(apfs_view_scan(x, 0, count, &seen, &err));
-    /* The root, two folders and one inside, 3 links to a folder, each with two in it and one below; 2 other links. */
-    CHECK(seen.entries == 4 + 3 * (1 + 2 + 1) + 2 + 1 && seen.private == 0 && seen.links == 3 * 3 + 2);
+    /* The root, two folders and one inside, 3 links to a folder with five things below; a folder with a file, a file. */
+    CHECK(seen.entries == 4 + 3 * 6 + 2 + 1 && seen.private == 0 && seen.links == 3 * 3 + 2);
     CHECK(seen.errors == 0);
     seen = (struct seen){x, 0, 0, 0, 0, 0};
     GOOD(apfs_view_scan(x, APFS_SCAN_PRIVATE, count, &seen, &err));
-    CHECK(seen.entries == 17 && seen.links == 7 && seen.errors == 0);
+    CHECK(seen.entries == 19 && seen.links == 7 && seen.errors == 0);
     seen = (struct seen){data, 0, 0, 0, 0, 0};
     GOOD(apfs_view_scan(data, 0, count, &seen, &err));
     CHECK(seen.entries == 2 && seen.errors == 0);
@@ -359,8 +359,37 @@ static void damaged(const char *path) {
     apfs_disk_free(disk);
 }
 
+/* An encrypted volume on CoreStorage is in the list and says what it needs; a password among the options opens it. */
+static void filevault(const char *path, const char *password) {
+    const apfs_disk *disk = NULL;
+    const apfs_volume *volume = NULL;
+    apfs_volume_info info;
+    uint64_t id = 0;
+    size_t n = 0;
+    GOOD(apfs_disk_open(path, NULL, &disk, &err));
+    GOOD(apfs_disk_volumes(disk, 0, &info, 1, &n, &err));
+    CHECK(n == 1 && info.status == APFS_STATUS_LOCKED && info.kind == APFS_VOLUME_KIND_UNKNOWN);
+    CHECK(apfs_volume_open_nth(disk, 0, &volume, &err) == APFS_STATUS_LOCKED && volume == NULL);
+    CHECK(apfs_error_lock_reason(err) == APFS_LOCK_REASON_NEEDS_SECRET);
+    apfs_error_free(err);
+    err = NULL;
+    apfs_disk_free(disk);
+
+    apfs_secret secret = {APFS_SECRET_PASSWORD, STR(password)};
+    apfs_options options = apfs_options_default();
+    options.secrets = &secret;
+    options.secret_count = 1;
+    GOOD(apfs_disk_open(path, &options, &disk, &err));
+    GOOD(apfs_disk_volumes(disk, 0, &info, 1, &n, &err));
+    CHECK(n == 1 && info.status == APFS_STATUS_OK && info.kind == APFS_VOLUME_KIND_HFS_PLUS);
+    const apfs_view *view = open_nth(disk, 0);
+    GOOD(apfs_view_find(view, STR("/file"), 0, &id, &err));
+    apfs_view_free(view);
+    apfs_disk_free(disk);
+}
+
 int main(int argc, char **argv) {
-    CHECK(argc == 5);
+    CHECK(argc == 7);
     const apfs_disk *disk = NULL;
     GOOD(apfs_disk_open(argv[1], NULL, &disk, &err));
     volumes(disk);
@@ -375,6 +404,7 @@ int main(int argc, char **argv) {
     journals(argv[2]);
     header_copy(argv[3]);
     damaged(argv[4]);
+    filevault(argv[5], argv[6]);
     puts("ok");
     return 0;
 }
