@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::apfs;
+use crate::base::damage::Place;
 use crate::base::error::Result;
 use crate::base::ids::FileId;
 use crate::base::limits::Limits;
@@ -168,8 +169,8 @@ impl Fs for AnyFs {
         self.fs().stat_entry(dir, entry)
     }
 
-    fn entry_field(&self) -> (&'static str, &'static str) {
-        self.fs().entry_field()
+    fn entry_place(&self, id: FileId) -> Place {
+        self.fs().entry_place(id)
     }
 
     fn is_private(&self, dir: FileId, name: &[u8]) -> bool {

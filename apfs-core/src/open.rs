@@ -323,8 +323,10 @@ impl Disk {
     /// As [`Disk::no_volume`] if there is none at all.
     pub fn volumes(&self, options: &OpenOptions) -> Result<Vec<Result<AnyVolume>>> {
         let mut volumes = Vec::new();
+        // Opening a group may take a password, which is slow on purpose: each is opened once.
+        let mut groups = self.volume_groups(options);
         for partition in &self.partitions {
-            if let Some(found) = self.volumes_in(partition.index, options) {
+            if let Some(found) = self.volumes_among(partition.index, options, &mut groups) {
                 match found {
                     Ok(found) => volumes.extend(found),
                     Err(error) => volumes.push(Err(error)),
@@ -337,6 +339,18 @@ impl Disk {
     /// The volumes in one partition; `None` if it holds none that is read. Those of a CoreStorage group are in the first
     /// of its partitions.
     pub fn volumes_in(&self, index: usize, options: &OpenOptions) -> Option<Result<Vec<Result<AnyVolume>>>> {
+        let is_group = self.core_storage_partitions().contains(&index);
+        let mut groups = if is_group { self.volume_groups(options) } else { Vec::new() };
+        self.volumes_among(index, options, &mut groups)
+    }
+
+    /// The volumes in one partition; the group that begins there is taken out of `groups`.
+    fn volumes_among(
+        &self,
+        index: usize,
+        options: &OpenOptions,
+        groups: &mut Vec<(Vec<usize>, Result<Group>)>,
+    ) -> Option<Result<Vec<Result<AnyVolume>>>> {
         if self.apfs_partitions().contains(&index) {
             let container = self.container(index, options.clone());
             let volumes = |container: Container| container.volumes();
@@ -347,12 +361,8 @@ impl Disk {
             let volume = self.hfs_volume(index, options.clone());
             return Some(volume.map(|volume| alloc::vec![Ok(AnyVolume::Hfs(volume))]));
         }
-        if !self.core_storage_partitions().contains(&index) {
-            return None;
-        }
-        let groups = self.volume_groups(options).into_iter();
-        let mut own = groups.filter(|(partitions, _)| partitions.first() == Some(&index));
-        let (_, group) = own.next()?;
+        let own = groups.iter().position(|(partitions, _)| partitions.first() == Some(&index))?;
+        let (_, group) = groups.swap_remove(own);
         let each = |group: Group| {
             let volumes = group.logical_volumes().iter().map(|volume| self.volumes_on(volume, options));
             volumes.flat_map(|volumes| volumes.unwrap_or_else(|error| alloc::vec![Err(error)])).collect()

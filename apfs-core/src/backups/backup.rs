@@ -20,6 +20,8 @@ pub struct Backups {
     pub machines: Vec<Machine>,
     /// What could not be read; the rest is given all the same.
     pub problems: Vec<Problem>,
+    /// Entries and attributes that were looked at.
+    pub(super) looked_at: usize,
 }
 
 /// Something that could not be read.

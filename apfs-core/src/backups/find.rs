@@ -12,8 +12,9 @@ use crate::fs::path::FsExt;
 use crate::fs::types::{DirEntry, DirPos, Kind, Name};
 use crate::fs::view::Fs;
 
-/// Entries of one folder that are looked at. A backup an hour for ten years makes 87,600.
-const MOST_ENTRIES: usize = 200_000;
+/// Entries and attributes that are looked at in all folders together: hard links to directories can make any number of few.
+/// A backup an hour for ten years makes 87,600 folders.
+const MOST_ENTRIES: usize = 1_000_000;
 /// Entries read at a time.
 const BATCH: usize = 256;
 /// Longest attribute that is read.
@@ -47,31 +48,42 @@ impl Backups {
     /// The folders in a folder, and links, sorted by name.
     pub(super) fn entries(&mut self, fs: &dyn Fs, dir: FileId, path: &[u8]) -> Vec<DirEntry> {
         let (mut entries, mut pos) = (Vec::new(), DirPos::default());
-        loop {
+        while self.looked_at <= MOST_ENTRIES {
             let before = entries.len();
             let read = fs.read_dir(dir, &mut pos, &mut entries, BATCH);
             let failed = read.is_err();
             self.note(path, read);
+            self.look_at(path, entries.len().saturating_sub(before).saturating_add(1));
             let is_end = if failed { pos.is_end() } else { entries.len() == before };
             if is_end {
                 break;
             }
             entries.retain(|entry| matches!(entry.kind, Kind::Dir | Kind::Symlink));
-            if entries.len() > MOST_ENTRIES {
-                let limit = Error::limit("backups in one folder", len64(MOST_ENTRIES), len64(entries.len()));
-                self.note::<()>(path, Err(limit));
-                break;
-            }
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         entries
+    }
+
+    /// Counts what was looked at; once it is too much, nothing more is.
+    fn look_at(&mut self, path: &[u8], more: usize) {
+        let before = self.looked_at;
+        self.looked_at = before.saturating_add(more);
+        if before <= MOST_ENTRIES && self.looked_at > MOST_ENTRIES {
+            let limit = Error::limit("entries of backups", len64(MOST_ENTRIES), len64(self.looked_at));
+            self.note::<()>(path, Err(limit));
+        }
     }
 
     /// Time Machine's attributes of a folder.
     pub(super) fn attributes(&mut self, fs: &dyn Fs, id: FileId, path: &[u8]) -> Vec<Attribute> {
         const PREFIXES: [&[u8]; 3] = [b"com.apple.backup.", b"com.apple.backupd.", b"com.apple.timemachine."];
         let mut attributes = Vec::new();
-        for xattr in self.note(path, fs.xattrs(id)).unwrap_or_default() {
+        if self.looked_at > MOST_ENTRIES {
+            return attributes;
+        }
+        let all = self.note(path, fs.xattrs(id)).unwrap_or_default();
+        self.look_at(path, all.len());
+        for xattr in all {
             let name = xattr.name.as_bytes();
             if xattr.size > MOST_VALUE || !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
                 continue;
@@ -96,4 +108,20 @@ pub(super) fn find_path(fs: &dyn Fs, path: &str) -> Result<Option<FileId>> {
 /// A path and a name in it.
 pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
     [path.strip_suffix(b"/").unwrap_or(path), b"/", name].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Too much is told once.
+    #[test]
+    fn limit() {
+        let mut backups = Backups::default();
+        backups.look_at(b"/a", MOST_ENTRIES);
+        assert!(backups.problems.is_empty());
+        backups.look_at(b"/a", 1);
+        backups.look_at(b"/b", usize::MAX);
+        assert_eq!(backups.problems.iter().map(|problem| problem.at.as_bytes()).collect::<Vec<_>>(), [b"/a"]);
+    }
 }

@@ -42,19 +42,17 @@ pub trait Fs: Send + Sync + sealed::Sealed {
         self.stat(entry.id).map_err(|error| self.lost_entry(entry.id, error))
     }
 
-    /// Structure and field in which a directory names its files, for errors.
-    fn entry_field(&self) -> (&'static str, &'static str) {
-        ("j_drec_val_t", "file_id")
+    /// Place of what leads from a directory to a file, for errors.
+    #[doc(hidden)]
+    fn entry_place(&self, id: FileId) -> Place {
+        Place::new("j_drec_val_t", "file_id").oid(Oid(id.0))
     }
 
     /// That there is no file where a directory leads to one is damage, not a wrong question.
     #[doc(hidden)]
     fn lost_entry(&self, id: FileId, error: Error) -> Error {
         match error {
-            Error::NotFound(_) => {
-                let (structure, field) = self.entry_field();
-                Error::damage(Damage::Missing, Place::new(structure, field).oid(Oid(id.0)))
-            }
+            Error::NotFound(_) => Error::damage(Damage::Missing, self.entry_place(id)),
             other => other,
         }
     }

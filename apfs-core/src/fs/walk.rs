@@ -146,8 +146,7 @@ impl<'f, F: Fs + ?Sized> Walk<'f, F> {
     fn refuse_descent(&mut self, dir: FileId, below_link: bool) -> Option<Error> {
         if !self.met.insert(dir) {
             if !below_link || self.stack.iter().any(|frame| frame.dir == dir) {
-                let (structure, field) = self.fs.entry_field();
-                return Some(Corrupt::new(Damage::Loop, Place::new(structure, field).oid(Oid(dir.0))).into());
+                return Some(Error::damage(Damage::Loop, self.fs.entry_place(dir)));
             }
             self.repeats = self.repeats.saturating_add(1);
             let limit = self.fs.limits().repeated_dirs;

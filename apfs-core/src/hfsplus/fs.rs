@@ -325,8 +325,9 @@ impl Fs for Volume {
         self.stat_of(&record)
     }
 
-    fn entry_field(&self) -> (&'static str, &'static str) {
-        ("HFSPlusCatalogFolder", "folderID")
+    fn entry_place(&self, id: FileId) -> Place {
+        let place = Place::new("HFSPlusCatalogRecord", "fileID");
+        cnid(id).map_or(place.clone(), |cnid| place.cnid(cnid))
     }
 
     fn is_private(&self, dir: FileId, name: &[u8]) -> bool {
