@@ -238,6 +238,17 @@ fn links_to_folders() {
     assert_eq!(paths(&below).len(), 4, "JSON of a part has what is below its links");
 }
 
+/// A date that was never set is none, rather than one of 1970 or 1904.
+#[test]
+fn no_dates() {
+    let volume = HfsBuilder::new("Undated").file("/old", b"x").item("/old", |item| item.dates = [0; 5]);
+    let disk = Disk::of_bytes(&volume.build().bytes);
+    let line = disk.apfs("ls", &["-l"]).clean();
+    assert_eq!(line.split_whitespace().skip(4).collect::<Vec<_>>(), ["1", "-", "old"], "{line}");
+    let rows = disk.apfs("ls", &["--json"]).rows();
+    assert_eq!(row(&rows, "/old").get("mtime_ns"), None);
+}
+
 /// A name that is not Unicode has its bytes beside it.
 #[test]
 fn names() {
