@@ -116,6 +116,12 @@ fn facts() {
     assert_eq!(run, "resources");
     assert!(disk.apfs("xattr", &["/icon"]).clean().contains("         5  note\n"));
     assert_eq!(disk.apfs("xattr", &["/icon", "note"]).clean(), "value");
+    // The resource fork is an attribute to programs, though not to the volume.
+    assert!(disk.apfs("xattr", &["/icon"]).clean().contains("         9  com.apple.ResourceFork\n"));
+    assert_eq!(disk.apfs("xattr", &["/icon", "com.apple.ResourceFork"]).clean(), "resources");
+    let listing = disk.apfs("xattr", &["--json", "/icon", "com.apple.ResourceFork"]).clean();
+    assert!(listing.contains("\"value_hex\":\"7265736f7572636573\""), "{listing}");
+    assert_eq!(disk.apfs("find", &["--xattr", "com.apple.ResourceFork"]).clean(), "/icon\n");
 }
 
 /// Snapshots, checkpoints and roles are APFS's, and that is said.
