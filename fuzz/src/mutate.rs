@@ -92,15 +92,15 @@ fn pick_region(seed: &Seed, rng: &mut Rng) -> u16 {
 /// Offset and length of a field.
 fn field(seed: &Seed, region: Region, rng: &mut Rng) -> (usize, usize) {
     let bytes = &seed.bytes[region.start..][..region.len];
-    if region.is_node() {
-        if let Some(field) = node_field(bytes, rng) {
-            return field;
-        }
+    if region.is_node()
+        && let Some(field) = node_field(bytes, rng)
+    {
+        return field;
     }
-    if region.kind == RegionKind::HfsNode {
-        if let Some(field) = hfs_node_field(bytes, rng) {
-            return field;
-        }
+    if region.kind == RegionKind::HfsNode
+        && let Some(field) = hfs_node_field(bytes, rng)
+    {
+        return field;
     }
     let (start, end) = match region.kind {
         RegionKind::Object(_) => (0x08, region.len.min(0x500)),

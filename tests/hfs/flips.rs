@@ -121,7 +121,7 @@ fn a_flipped_bit_changes_nothing_else_in_silence() {
         let mut random = Random(seed);
         // Every other one in a record.
         let records: Vec<usize> = bench.records.keys().copied().collect();
-        let from = |n: usize| if n % 2 == 0 { &records } else { bytes };
+        let from = |n: usize| if n.is_multiple_of(2) { &records } else { bytes };
         (0..FLIPS).map(|n| (from(n)[random.below(from(n).len())], random.below(8) as u8)).collect()
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

@@ -16,5 +16,6 @@ mod expect;
 mod flips;
 mod journal;
 mod judges;
+mod reads;
 mod twice;
 mod volumes;
