@@ -19,7 +19,7 @@ use crate::text::name::NameRule;
 
 /// A readable volume: live, or one of its snapshots. Cheap to clone, shared between threads.
 ///
-/// It is an [`Fs`](crate::Fs): see [`FsExt`](crate::FsExt) for paths and files, [`View::scan`] for listing it all.
+/// It is an [`Fs`](crate::Fs): see [`FsExt`](crate::FsExt) for paths and files, [`Scan`](crate::Scan) for listing it all.
 #[derive(Clone)]
 pub struct View {
     inner: Arc<Inner>,

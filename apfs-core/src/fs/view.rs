@@ -18,7 +18,7 @@ pub(crate) mod sealed {
 /// Paths, walking and whole files stand on top of it: [`FsExt`](super::path::FsExt), [`Walk`](super::walk::Walk)
 /// and [`File`](super::file::File).
 ///
-/// Every method can fail with [`Error::Io`](crate::Error::Io) and [`Error::Corrupt`](crate::Error::Corrupt);
+/// Every method can fail with [`Error::Io`] and [`Error::Corrupt`];
 /// only what else can happen is said below.
 pub trait Fs: Send + Sync + sealed::Sealed {
     /// The root directory.
