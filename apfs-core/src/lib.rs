@@ -24,9 +24,12 @@
 //! |---|---|
 //! | [`Disk`] | a file, device node or buffer: partitions, containers, volumes |
 //! | [`apfs::Container`], [`apfs::Volume`] | checkpoints, roles, groups, snapshots |
-//! | [`apfs::View`] | a volume's files, live or at a snapshot; [`apfs::View::scan`] lists everything fastest |
+//! | [`apfs::View`] | a volume's files, live or at a snapshot |
+//! | [`hfsplus::Volume`] | an HFS+ or HFSX volume and its files, shown as it is once its journal is replayed |
+//! | [`AnyVolume`], [`AnyFs`] | either of them, for those who do not care which |
 //! | [`backups`] | what Time Machine left on a volume, and the tree of each backup |
-//! | [`Fs`], [`FsExt`] | what every file system can do: stat, list, read, by number or by path |
+//! | [`Fs`], [`FsExt`], [`Scan`] | what every file system can do: stat, list, read, by number or by path; list everything fastest |
+//! | [`corestorage`] | logical volumes, FileVault 2 included |
 //! | [`apfs::btree`], [`apfs::record`], [`apfs::raw`] | trees, records and structures as they lie on disk |
 //! | [`ReadAt`] | your own source of bytes |
 //!
