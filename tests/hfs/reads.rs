@@ -70,6 +70,21 @@ fn one_failed_read() {
     assert!(failures > 20, "only {failures} reads could fail");
 }
 
+/// Bad sectors under either header cost nothing: the other one serves, and it is said.
+#[test]
+fn unreadable_headers() {
+    let image = small("V").build();
+    let expected = list_sound(&open_sound(image.bytes.clone()));
+    let end = image.bytes.len() as u64;
+    for bad in [1024..1536, end - 1024..end - 512] {
+        let device = Failing::new(image.bytes.clone());
+        device.set_bad(bad.clone());
+        let volume = open_on(Arc::new(device)).unwrap();
+        assert_eq!((volume.from_copy(), volume.findings().len()), (bad.start == 1024, 1), "{bad:?}");
+        assert!(list_sound(&volume) == expected);
+    }
+}
+
 /// A device that is gone gives I/O errors, and what was open goes on when it is back.
 #[test]
 fn a_device_that_comes_back() {

@@ -38,7 +38,7 @@ const RESOURCE_FORK: &[u8] = b"com.apple.ResourceFork";
 /// Attribute of files that have keys of their own.
 const PROTECTION: &[u8] = b"com.apple.system.cprotect";
 /// Longest target of a link that is read; macOS makes them of up to 1,024 bytes.
-const MOST_TARGET: u64 = 65_536;
+const MOST_TARGET: u64 = 4096;
 
 impl Volume {
     /// Metadata by a record that is no link.

@@ -212,11 +212,17 @@ impl Headers {
     ///
     /// The copy is looked for at the end of the device and, if the first header says so, at the end of the blocks.
     pub(super) fn read(device: &dyn ReadAt) -> Result<Headers> {
-        let (mut valid, mut findings) = (Vec::new(), Vec::new());
+        let (mut valid, mut findings, mut unreadable) = (Vec::new(), Vec::new(), None);
         let first = read_at(device, HEADER_OFFSET);
         let by_blocks = first.as_ref().ok().and_then(|header| header.len().checked_sub(HEADER_OFFSET));
         match first {
             Ok(header) => valid.push(Found { header, is_copy: false }),
+            // A bad sector: the copy is somewhere else.
+            Err(error @ Error::Io(_)) => {
+                let place = Place::new(STRUCTURE, "").offset(HEADER_OFFSET);
+                findings.push(Corrupt::new(Damage::Missing, place).found(&error));
+                unreadable = Some(error);
+            }
             Err(error) => findings.push(finding(error)?),
         }
         let by_device = device.len().checked_sub(HEADER_OFFSET);
@@ -243,7 +249,10 @@ impl Headers {
             findings
                 .push(Corrupt::new(Damage::Contradiction, place).found("another structure than in its copy"));
         }
-        Ok(Headers { valid, findings })
+        match unreadable.filter(|_| valid.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(Headers { valid, findings }),
+        }
     }
 }
 

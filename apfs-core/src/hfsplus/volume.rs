@@ -121,7 +121,11 @@ impl Volume {
     /// # Errors
     /// `Corrupt` if neither header leads to the files, `Unsupported` for classic HFS.
     pub fn open(device: Arc<dyn ReadAt>, options: OpenOptions) -> Result<Volume> {
-        let wrapper = Wrapper::find(&*device)?;
+        let wrapper = match Wrapper::find(&*device) {
+            // Its place can't be read, nor can that of the first header. The copy may serve.
+            Err(Error::Io(_)) => None,
+            found => found?,
+        };
         let device = match wrapper {
             Some(wrapper) => Arc::new(Window::new(device, wrapper.start, wrapper.len)),
             None => device,

@@ -75,7 +75,12 @@ impl<'a> Xattr<'a> {
 pub fn xattr_name(key: &[u8]) -> Result<&[u8], Flaw> {
     let structure = "j_xattr_key_t";
     let len = u16_at(key, 8).ok_or(Flaw::new(Damage::Bounds, structure, "name_len"))?;
-    name(key.get(10..).unwrap_or(&[]), usize::from(len), structure)
+    let rest = key.get(10..).unwrap_or(&[]);
+    // A search compares whole keys: with more behind its name the attribute would be listed and never found.
+    if rest.len() > usize::from(len) {
+        return Err(Flaw::new(Damage::Bounds, structure, "name_len"));
+    }
+    name(rest, usize::from(len), structure)
 }
 
 #[cfg(test)]
@@ -106,5 +111,6 @@ mod tests {
             assert!(Xattr::parse(KEY, value).is_err(), "{value:?}");
         }
         assert!(Xattr::parse(b"\x02\0\0\0\0\0\0\x40\x02\0ab", b"\x02\0\0\0").is_err());
+        assert!(Xattr::parse(b"\x02\0\0\0\0\0\0\x40\x03\0ab\0\0", b"\x02\0\0\0").is_err());
     }
 }
