@@ -1,12 +1,10 @@
 //! What the partitions of a disk hold.
 
-use std::sync::Arc;
-
 use apfs_core::apfs::Container;
 use apfs_core::corestorage::{Group, LogicalVolume};
 use apfs_core::hfsplus::{self, JournalState};
-use apfs_core::image::probe::{Content, probe};
-use apfs_core::{AnyVolume, Error, Partition, ReadAt, Xid};
+use apfs_core::image::probe::Content;
+use apfs_core::{AnyVolume, Error, Partition, Secret, Xid};
 
 use crate::exit::{self, Failure, Outcome};
 use crate::journal_row::JournalRow;
@@ -90,7 +88,10 @@ impl Session {
     /// The volumes in a partition, each with its index. Those in a locked one are asked for, if somebody is there.
     pub(crate) fn volumes_of(&self, held: &Held) -> Vec<(usize, apfs_core::Result<AnyVolume>)> {
         match held {
-            Held::Container(container) => volumes_in(container),
+            Held::Container(container) => {
+                let volumes = container.volumes().into_iter();
+                volumes.map(|(slot, volume)| (slot, volume.map(AnyVolume::Apfs))).collect()
+            }
             Held::Hfs(volume) => vec![(0, Ok(AnyVolume::Hfs(volume.clone())))],
             Held::CoreStorage(group, parts) => {
                 let part = parts.first().copied().unwrap_or(0);
@@ -108,30 +109,33 @@ impl Session {
         logical: &LogicalVolume,
     ) -> Vec<(usize, apfs_core::Result<AnyVolume>)> {
         let what = format!("CoreStorage volume {}", logical.name());
-        let device = self.asking(&what, |secret| logical.unlock(secret).map(|_| ()), || logical.device());
-        match device.and_then(|device| self.on_logical(device)) {
-            Ok(Held::Hfs(volume)) => {
-                say_journal(part, &volume);
-                vec![(index, Ok(AnyVolume::Hfs(volume)))]
-            }
-            Ok(Held::Container(container)) => volumes_in(&container),
-            Ok(Held::CoreStorage(..)) => Vec::new(),
+        let unlock = |secret: &Secret| logical.unlock(secret).map(|_| ());
+        match self.asking(&what, unlock, || self.on_logical(part, logical)) {
+            // The volumes of a container have numbers of their own.
+            Ok(found) => found
+                .into_iter()
+                .map(|volume| match volume {
+                    Ok(volume @ AnyVolume::Apfs(_)) => (volume.index(), Ok(volume)),
+                    volume => (index, volume),
+                })
+                .collect(),
             Err(error) => vec![(index, Err(error))],
         }
     }
 
-    /// What is on the device of a logical volume.
-    pub(crate) fn on_logical(&self, device: Arc<dyn ReadAt>) -> apfs_core::Result<Held> {
-        match probe(&*device)? {
-            Content::Apfs => Container::open(device, self.options.clone()).map(Held::Container),
-            // A volume that begins where its physical one does has the header of that in its boot blocks.
-            Content::HfsPlus
-            | Content::HfsX
-            | Content::HfsWrapper
-            | Content::CoreStorage
-            | Content::Unknown => hfsplus::Volume::open(device, self.options.clone()).map(Held::Hfs),
-            content => Err(Error::unsupported(content.to_string(), content.advice())),
+    /// The volumes on a logical volume that is open. That a journal was replayed is said.
+    pub(crate) fn on_logical(
+        &self,
+        part: usize,
+        logical: &LogicalVolume,
+    ) -> apfs_core::Result<Vec<apfs_core::Result<AnyVolume>>> {
+        let found = self.disk.volumes_on(logical, &self.options)?;
+        for volume in &found {
+            if let Ok(AnyVolume::Hfs(volume)) = volume {
+                say_journal(part, volume);
+            }
         }
+        Ok(found)
     }
 
     /// What is not as it should be with the chosen checkpoint.
@@ -143,11 +147,6 @@ impl Session {
             say_rejected(part, container, outcome);
         }
     }
-}
-
-fn volumes_in(container: &Container) -> Vec<(usize, apfs_core::Result<AnyVolume>)> {
-    let volumes = container.volumes().into_iter();
-    volumes.map(|(slot, volume)| (slot, volume.map(AnyVolume::Apfs))).collect()
 }
 
 /// What of Apple's a partition holds that is not read, with advice. Others, such as EFI, hold nothing that was asked

@@ -9,12 +9,12 @@
 //! use apfs_core::{Disk, Fs, FsExt};
 //!
 //! let disk = Disk::open_file(sample)?;                   // finds partitions and containers
-//! let container = disk.container(0, Default::default())?;
-//! let volume = container.volume(0)?;
-//! let view = volume.view()?;                             // or volume.view_at(&volume.snapshot("before")?)?
-//! for entry in view.walk(view.root()) {
-//!     let entry = entry.expect("the sample is sound");
-//!     println!("{:>9} {}", entry.stat.size, entry.entry.name);
+//! for volume in disk.volumes(&Default::default())? {     // of APFS containers, HFS+, CoreStorage
+//!     let view = volume?.view()?;
+//!     for entry in view.walk(view.root()) {
+//!         let entry = entry.expect("the sample is sound");
+//!         println!("{:>9} {}", entry.stat.size, entry.entry.name);
+//!     }
 //! }
 //! # Ok(())
 //! # }
@@ -23,13 +23,13 @@
 //! | start at | for |
 //! |---|---|
 //! | [`Disk`] | a file, device node or buffer: partitions, containers, volumes |
-//! | [`apfs::Container`], [`apfs::Volume`] | checkpoints, roles, groups, snapshots |
-//! | [`apfs::View`] | a volume's files, live or at a snapshot |
-//! | [`hfsplus::Volume`] | an HFS+ or HFSX volume and its files, shown as it is once its journal is replayed |
-//! | [`AnyVolume`], [`AnyFs`] | either of them, for those who do not care which |
+//! | [`AnyVolume`], [`AnyFs`] | a volume and its files, of whatever kind; match on them for what one kind alone knows |
+//! | [`Fs`], [`FsExt`] | what every file system can do: stat, list, read, by number or by path |
+//! | [`Scan`] | everything on a volume, fastest |
+//! | [`apfs::Container`], [`apfs::Volume`], [`apfs::View`] | checkpoints, roles, snapshots; files, live or at a snapshot |
+//! | [`hfsplus`], [`hfsplus::Volume`] | HFS+ and HFSX: headers, journal, forks, hard links, files |
+//! | [`corestorage`] | CoreStorage groups, FileVault 2 |
 //! | [`backups`] | what Time Machine left on a volume, and the tree of each backup |
-//! | [`Fs`], [`FsExt`], [`Scan`] | what every file system can do: stat, list, read, by number or by path; list everything fastest |
-//! | [`corestorage`] | logical volumes, FileVault 2 included |
 //! | [`apfs::btree`], [`apfs::record`], [`apfs::raw`] | trees, records and structures as they lie on disk |
 //! | [`ReadAt`] | your own source of bytes |
 //!

@@ -155,7 +155,11 @@ impl Listing<'_> {
             None => self.out.padded(stat.size, 14),
         }
         self.out.text().push(b' ');
-        push_time(self.out.text(), stat.modified.unwrap_or_default());
+        match stat.modified {
+            Some(time) => push_time(self.out.text(), time),
+            // HFS+ can leave a date out.
+            None => self.out.display(format_args!("{:>19}", "-"))?,
+        }
         self.out.text().push(b' ');
         Ok(())
     }

@@ -43,7 +43,8 @@ pub(crate) struct Stat {
     #[arg(value_name = "PATH", required = true, add = ArgValueCompleter::new(in_image))]
     paths: Vec<OsString>,
 
-    /// Also the extents of the data stream: offset in the file, length, offset in the container, in bytes
+    /// Also the extents of the data stream: offset in the file, length, offset in the container or HFS+ volume, in
+    /// bytes
     #[arg(long, help_heading = "Output")]
     extents: bool,
 

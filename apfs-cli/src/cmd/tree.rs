@@ -166,8 +166,13 @@ impl Drawing<'_> {
         if !self.met.insert(dir) {
             self.repeats = self.repeats.saturating_add(1);
             let limit = self.target.view.limits().repeated_dirs;
-            if !below_link || self.repeats > limit {
-                return outcome.problem(format!("{}: this directory is elsewhere too", Escaped(&path)));
+            let path = Escaped(&path);
+            if !below_link {
+                return outcome.problem(format!("{path}: damaged: this directory is elsewhere too"));
+            }
+            if self.repeats > limit {
+                return outcome
+                    .problem(format!("{path}: more than {limit} directories met again by hard links"));
             }
         }
         let deepest = self.target.view.limits().directory_depth;

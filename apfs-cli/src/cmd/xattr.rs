@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::slice;
 
 use apfs_core::text::escape::Escaped;
-use apfs_core::{Fs, FsExt, Name, StreamId, XattrInfo};
+use apfs_core::{AnyFs, FileId, Fs, FsExt, Name, StreamId, XattrInfo};
 use clap::Args as ClapArgs;
 use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
@@ -13,6 +13,7 @@ use crate::args::Common;
 use crate::complete::in_image;
 use crate::content::Reader;
 use crate::exit::{Failure, Outcome};
+use crate::extract::xattrs::RESOURCE_FORK;
 use crate::flags;
 use crate::out::{Out, hex};
 use crate::place::{self, Follow, Found};
@@ -103,12 +104,10 @@ pub(crate) fn run(args: &Xattr) -> Result<Outcome, Failure> {
             if targets.len() > 1 {
                 place::heading(&mut out, "", file.target)?;
             }
-            for xattr in wanted(args, file)? {
-                let XattrInfo { name, size, flags, .. } = &xattr;
+            for Attribute { name, size, flags } in wanted(args, file)? {
                 out.display(format_args!("{size:>10}  {name}"))?;
-                // HFS+ attributes have no flags.
-                if file.target.view.as_apfs().is_some() {
-                    out.display(format_args!("  ({})", flags::xattr(*flags).join(", ")))?;
+                if let Some(flags) = flags {
+                    out.display(format_args!("  ({})", flags::xattr(flags).join(", ")))?;
                 }
                 out.line()?;
             }
@@ -118,10 +117,32 @@ pub(crate) fn run(args: &Xattr) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
+/// What is said of an attribute.
+struct Attribute {
+    name: Name,
+    size: u64,
+    /// APFS only.
+    flags: Option<u16>,
+}
+
+/// Everything that can be read as an attribute of a file, its resource fork included: HFS+ keeps that elsewhere.
+fn all(view: &AnyFs, id: FileId) -> apfs_core::Result<Vec<Attribute>> {
+    let mut xattrs: Vec<Attribute> = Vec::new();
+    for XattrInfo { name, size, flags, .. } in view.xattrs(id)? {
+        xattrs.push(Attribute { name, size, flags: view.as_apfs().map(|_| flags) });
+    }
+    if let Some(size) = view.stat(id)?.resource_size.filter(|size| *size > 0)
+        && view.as_hfs().is_some()
+    {
+        xattrs.push(Attribute { name: Name::from(RESOURCE_FORK), size, flags: None });
+    }
+    Ok(xattrs)
+}
+
 /// The attributes of a file, or the one of the wanted name.
-fn wanted(args: &Xattr, file: &Found<'_>) -> Result<Vec<XattrInfo>, Failure> {
+fn wanted(args: &Xattr, file: &Found<'_>) -> Result<Vec<Attribute>, Failure> {
     let failed = |error| Failure::core(Escaped(&file.path()))(error);
-    let mut xattrs = file.target.view.xattrs(file.id).map_err(failed)?;
+    let mut xattrs = all(&file.target.view, file.id).map_err(failed)?;
     if let Some(name) = &args.name {
         let name = name.as_encoded_bytes();
         xattrs.retain(|xattr| xattr.name.as_bytes() == name);
@@ -135,7 +156,7 @@ fn wanted(args: &Xattr, file: &Found<'_>) -> Result<Vec<XattrInfo>, Failure> {
 fn file_row(args: &Xattr, file: &Found<'_>, outcome: &mut Outcome) -> Result<FileRow, Failure> {
     let (target, path) = (file.target, file.path());
     let mut rows = Vec::new();
-    for XattrInfo { name, size, flags, .. } in wanted(args, file)? {
+    for Attribute { name, size, flags } in wanted(args, file)? {
         let value = target.view.xattr(file.id, name.as_bytes());
         let value = value.map_err(|error| outcome.problem(format!("{}: {name}: {error}", Escaped(&path))));
         let bytes = name.as_bytes();
@@ -143,8 +164,8 @@ fn file_row(args: &Xattr, file: &Found<'_>, outcome: &mut Outcome) -> Result<Fil
             name: lossy(bytes).into_owned(),
             name_raw: name.to_str().is_none().then(|| hex(bytes)),
             size,
-            flags: target.view.as_apfs().map(|_| flags),
-            flag_names: flags::xattr(flags),
+            flags,
+            flag_names: flags.map(flags::xattr).unwrap_or_default(),
             value_hex: value.ok().map(|value| hex(&value)),
         });
     }

@@ -116,6 +116,12 @@ fn facts() {
     assert_eq!(run, "resources");
     assert!(disk.apfs("xattr", &["/icon"]).clean().contains("         5  note\n"));
     assert_eq!(disk.apfs("xattr", &["/icon", "note"]).clean(), "value");
+    // The resource fork is an attribute to programs, though not to the volume.
+    assert!(disk.apfs("xattr", &["/icon"]).clean().contains("         9  com.apple.ResourceFork\n"));
+    assert_eq!(disk.apfs("xattr", &["/icon", "com.apple.ResourceFork"]).clean(), "resources");
+    let listing = disk.apfs("xattr", &["--json", "/icon", "com.apple.ResourceFork"]).clean();
+    assert!(listing.contains("\"value_hex\":\"7265736f7572636573\""), "{listing}");
+    assert_eq!(disk.apfs("find", &["--xattr", "com.apple.ResourceFork"]).clean(), "/icon\n");
 }
 
 /// Snapshots, checkpoints and roles are APFS's, and that is said.
@@ -236,6 +242,17 @@ fn links_to_folders() {
     assert!(link["link_id"].is_u64() && link["link_id"] != link["ino"], "{link}");
     let below = disk.apfs("find", &["--json", "/b"]).rows();
     assert_eq!(paths(&below).len(), 4, "JSON of a part has what is below its links");
+}
+
+/// A date that was never set is none, rather than one of 1970 or 1904.
+#[test]
+fn no_dates() {
+    let volume = HfsBuilder::new("Undated").file("/old", b"x").item("/old", |item| item.dates = [0; 5]);
+    let disk = Disk::of_bytes(&volume.build().bytes);
+    let line = disk.apfs("ls", &["-l"]).clean();
+    assert_eq!(line.split_whitespace().skip(4).collect::<Vec<_>>(), ["1", "-", "old"], "{line}");
+    let rows = disk.apfs("ls", &["--json"]).rows();
+    assert_eq!(row(&rows, "/old").get("mtime_ns"), None);
 }
 
 /// A name that is not Unicode has its bytes beside it.

@@ -1,4 +1,15 @@
 //! HFS+ and HFSX: volumes, their trees and files (sheet hfsplus).
+//!
+//! | start at | for |
+//! |---|---|
+//! | [`Volume`] | files, by [`Fs`](crate::Fs) and [`Scan`](crate::Scan); hard links with all their paths |
+//! | [`Volume::journal`] | what was replayed; [`OpenOptions::no_journal`](crate::OpenOptions) leaves it alone |
+//! | [`Volume::facts`] | what only HFS+ says of a file: catalog flags, Finder info, text encoding |
+//! | [`StreamId::ResourceFork`](crate::StreamId) | resource forks, [`Stat::resource_size`](crate::Stat) bytes long |
+//! | [`SpecialFile`], [`Volume::each_block_run`] | the volume's own files; which blocks are in use |
+//! | [`btree`], [`record`], [`raw`] | trees, records and structures as they lie on disk |
+//!
+//! What a Mac does not show, the folders behind hard links and the journal's files, [`Fs::is_private`](crate::Fs) marks.
 
 pub mod btree;
 mod data;

@@ -38,7 +38,10 @@ const DIR_INODES: &str = ".HFS+ Private Directory Data\r";
 /// Files of the journal, in the root.
 const JOURNAL_FILES: [&str; 2] = [".journal", ".journal_info_block"];
 
-/// An HFS+ or HFSX volume. Cheap to clone, shared between threads; it is an [`Fs`](crate::Fs).
+/// An HFS+ or HFSX volume. Cheap to clone, shared between threads.
+///
+/// It is an [`Fs`](crate::Fs): see [`FsExt`](crate::FsExt) for paths and files, [`Scan`](crate::Scan) for listing it
+/// all. A volume that was in use is shown as it is once its journal is replayed, see [`Volume::journal`].
 ///
 /// ```no_run
 /// # fn main() -> apfs_core::Result<()> {

@@ -12,6 +12,7 @@ use globset::{GlobBuilder, GlobMatcher};
 
 use super::Conditions;
 use crate::exit::{Failure, Outcome};
+use crate::extract::xattrs::RESOURCE_FORK;
 use crate::session::Target;
 
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -154,6 +155,8 @@ impl Tests {
                     Vec::new()
                 });
                 xattrs.iter().any(|xattr| xattr.name.as_bytes() == wanted.as_encoded_bytes())
+                    // HFS+ keeps it elsewhere.
+                    || wanted.as_encoded_bytes() == RESOURCE_FORK && stat.resource_size.is_some_and(|size| size > 0)
             })
     }
 

@@ -1,13 +1,12 @@
 //! What `apfs info` says of a CoreStorage group.
 
-use apfs_core::AnyVolume;
 use apfs_core::corestorage::{Group, LogicalVolume};
+use apfs_core::{AnyVolume, Error};
 use serde::Serialize;
 
 use super::hfs::HfsVolume;
 use super::model::Container;
 use crate::exit::Outcome;
-use crate::held::Held;
 use crate::protection_row::ProtectionRow;
 use crate::session::Session;
 
@@ -79,17 +78,17 @@ impl Logical {
         let protection = ProtectionRow::of_logical(volume);
         let (mut hfs, mut container, mut locked) = (None, None, None);
         let mut chosen = session.wants_logical(volume, index);
-        match volume.device().and_then(|device| session.on_logical(device)) {
-            Ok(Held::Hfs(found)) => {
+        match session.on_logical(part, volume).and_then(first) {
+            Ok(AnyVolume::Hfs(found)) => {
                 chosen |= session.wants(&AnyVolume::Hfs(found.clone()), index);
                 hfs = Some(HfsVolume::gather(&found));
             }
-            Ok(Held::Container(found)) => {
-                let found = Container::gather(part, &found, session, outcome);
+            Ok(AnyVolume::Apfs(found)) => {
+                let found = Container::gather(part, found.container(), session, outcome);
                 chosen |= !found.volumes.is_empty();
                 container = Some(found);
             }
-            Ok(Held::CoreStorage(..)) => {}
+            Ok(_) => {}
             Err(error) => {
                 // That it is locked is said with the volume, as of others.
                 if error.lock().is_none() {
@@ -112,4 +111,16 @@ impl Logical {
             findings: volume.findings().iter().map(ToString::to_string).collect(),
         })
     }
+}
+
+/// The first volume that can be opened: a container says by itself what of the others can't.
+fn first(found: Vec<apfs_core::Result<AnyVolume>>) -> apfs_core::Result<AnyVolume> {
+    let mut failed = Error::not_found("a volume on the logical one");
+    for volume in found {
+        match volume {
+            Ok(volume) => return Ok(volume),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
