@@ -40,8 +40,7 @@ const JOURNAL_FILES: [&str; 2] = [".journal", ".journal_info_block"];
 
 /// An HFS+ or HFSX volume. Cheap to clone, shared between threads.
 ///
-/// It is an [`Fs`](crate::Fs): see [`FsExt`](crate::FsExt) for paths and files, [`Scan`](crate::Scan) for listing it
-/// all. A volume that was in use is shown as it is once its journal is replayed, see [`Volume::journal`].
+/// It is an [`Fs`](crate::Fs) and a [`Scan`](crate::Scan), shown as it is once its [journal](Volume::journal) is replayed.
 ///
 /// ```no_run
 /// # fn main() -> apfs_core::Result<()> {
