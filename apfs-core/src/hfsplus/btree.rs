@@ -43,7 +43,10 @@ pub struct Tree {
     layout: Layout,
     runs: Vec<Run>,
     root: Arc<Node>,
-    nodes: Cache<Arc<Node>>,
+    /// Nodes above the leaves are met again and again, most leaves pass by once: they must not push the others out, and
+    /// few of them are still warm in the processor when their memory is used again.
+    index: Cache<Arc<Node>>,
+    leaves: Cache<Arc<Node>>,
     read_ahead: ReadAhead,
     node_size: usize,
 }
@@ -82,7 +85,8 @@ impl Tree {
         let fixed_index_key = fixed.then(|| header.maxKeyLength.get());
         let node_size = usize::from(size);
         let mut tree = Tree {
-            nodes: Cache::new(cache_bytes, node_size),
+            index: Cache::new(cache_bytes.saturating_sub(cache_bytes >> 3), node_size),
+            leaves: Cache::new(cache_bytes >> 3, node_size),
             read_ahead: ReadAhead::new(node_size),
             layout: Layout { kind, nodes, fixed_index_key },
             root: Arc::new(Node::empty(kind)),
@@ -100,7 +104,7 @@ impl Tree {
     }
 
     fn open_root(&self) -> Result<Arc<Node>> {
-        let root = self.node(self.header.rootNode.get())?;
+        let root = self.node(self.header.rootNode.get(), false)?;
         tree::node::check_levels(&*root, "height")?;
         let place = |field| Place { structure: STRUCTURE, ..place(self.layout.kind, 0, field) };
         // A node beside others is not the root: the others would be lost.
@@ -145,7 +149,7 @@ impl Tree {
         }
         // Behind the last key of a leaf: should the nodes above have lost the next leaf, it would be found there.
         if below == node.count() && node.next() != 0 && node.level() == 0 {
-            let next = self.node(node.next())?;
+            let next = self.node(node.next(), true)?;
             if next.level() != 0 || self.order(next.key(0), key) != Ordering::Greater {
                 return Err(Error::damage(Damage::Contradiction, next.place("fLink")));
             }
@@ -181,7 +185,7 @@ impl Tree {
     }
 
     /// A node, from the cache if it is there.
-    fn node(&self, number: u32) -> Result<Arc<Node>> {
+    fn node(&self, number: u32, is_leaf: bool) -> Result<Arc<Node>> {
         // The header node is no node of the search.
         if number == 0 || number >= self.layout.nodes {
             let place = Place { structure: "BTIndexRecord", ..place(self.layout.kind, number, "childNode") };
@@ -189,17 +193,18 @@ impl Tree {
                 .expected(alloc::format!("below {}", self.layout.nodes))
                 .into());
         }
-        if let Some(node) = self.nodes.get(u64::from(number)) {
+        let cache = if is_leaf { &self.leaves } else { &self.index };
+        if let Some(node) = cache.get(u64::from(number)) {
             return Ok(node);
         }
         let last = u64::from(self.layout.nodes);
-        let is_kept = |number| number >= last || self.nodes.contains(number);
+        let is_kept = |number| number >= last || cache.contains(number);
         let read = |first: u64, buf: &mut [u8]| {
             read_file(&self.store, &self.runs, first.saturating_mul(len64(self.node_size)), buf)
         };
         let bytes = self.read_ahead.block(u64::from(number), is_kept, read)?;
         let node = Arc::new(Node::parse(bytes, number, &self.layout)?);
-        self.nodes.insert(u64::from(number), node.clone());
+        cache.insert(u64::from(number), node.clone());
         Ok(node)
     }
 }
@@ -249,7 +254,7 @@ impl SearchTree for Tree {
     fn child(&self, parent: &Arc<Node>, index: usize) -> Result<Arc<Node>> {
         let number =
             parent.child(index).ok_or_else(|| Error::damage(Damage::Bounds, parent.place("record")))?;
-        let child = self.node(number)?;
+        let child = self.node(number, parent.level() == 1)?;
         if child.level().checked_add(1) != Some(parent.level()) {
             let finding = Corrupt::new(Damage::Level, child.place("height"));
             return Err(finding.expected(parent.level()).found(child.level().saturating_add(1)).into());
