@@ -141,16 +141,7 @@ impl Tree {
     /// Ids at which nodes begin, at least `wanted` of them if the tree has so many above its leaves: borders for
     /// cutting the tree into parts. Nodes that can't be read are not looked into.
     pub(crate) fn border_ids(&self, wanted: usize) -> Vec<u64> {
-        let mut nodes = alloc::vec![self.root.clone()];
-        loop {
-            let total: usize = nodes.iter().fold(0, |sum, node| sum.saturating_add(node.count()));
-            let level = nodes.first().map_or(0, |node| node.level());
-            if total >= wanted || level < 2 {
-                break;
-            }
-            let children = nodes.iter().flat_map(|node| (0..node.count()).map(move |index| (node, index)));
-            nodes = children.filter_map(|(node, index)| self.child(node, index).ok()).collect();
-        }
+        let nodes = tree::node::borders(self, wanted);
         let heads =
             nodes.iter().flat_map(|node| (0..node.count()).filter_map(|index| u64_at(node.key(index), 0)));
         heads.map(|head| head & OBJ_ID_MASK).collect()

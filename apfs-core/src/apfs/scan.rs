@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
-use super::btree::Cursor;
 use super::fs::ROOT_DIR;
 use super::places::Places;
 use super::record::Flaw;
@@ -24,13 +23,10 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::{FileId, Oid};
 use crate::base::report::Cancel;
 use crate::decmpfs::DecmpfsHeader;
-use crate::fs::scan::{Scan, ScanEntry, ScanLedger, ScanSink, mark};
+use crate::fs::scan::{Scan, ScanEntry, ScanLedger, ScanSink, each_record, mark, ranges};
 use crate::fs::types::{DirEntry, DirPos, Kind, Name, Stat, bsd_flags};
 use crate::fs::view::Fs;
 use crate::fs::walk::{WalkError, is_root};
-
-/// Records between two looks at the cancel hook.
-const CANCEL_EVERY: u32 = 1024;
 
 impl Scan for View {
     fn nodes(&self) -> u64 {
@@ -38,19 +34,7 @@ impl Scan for View {
     }
 
     fn scan_parts(&self, parts: usize) -> Vec<Range<u64>> {
-        let mut borders = self.tree().border_ids(parts.saturating_mul(4));
-        borders.sort_unstable();
-        borders.dedup();
-        let step = borders.len().div_ceil(parts.max(1)).max(1);
-        let mut starts: Vec<u64> = borders.into_iter().step_by(step).collect();
-        if let Some(first) = starts.first_mut() {
-            *first = 0;
-        }
-        if starts.is_empty() {
-            starts.push(0);
-        }
-        let ends = starts.iter().skip(1).copied().chain([u64::MAX]);
-        starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+        ranges(self.tree().border_ids(parts.saturating_mul(4)), parts)
     }
 
     fn scan_range(
@@ -60,30 +44,11 @@ impl Scan for View {
         sink: &mut ScanSink<'_>,
     ) -> Result<ScanLedger> {
         let mut pass = Pass::new(self);
-        let mut cursor = Cursor::new();
-        let mut moved = cursor.seek(self.tree(), &key::first(ids.start, RecordType::Other(0)));
-        let mut until_cancel = 0u32;
-        loop {
-            if until_cancel == 0 {
-                if cancel.is_some_and(|cancel| cancel()) {
-                    return Err(Error::Cancelled);
-                }
-                until_cancel = CANCEL_EVERY;
-            }
-            until_cancel = until_cancel.saturating_sub(1);
-            if let Err(error) = moved {
-                sink(Err(WalkError { path: Vec::new(), id: FileId(0), entry: None, error }))?;
-                if cursor.key_behind().is_none() {
-                    break;
-                }
-                moved = cursor.advance(self.tree());
-                continue;
-            }
-            let Some((leaf, index)) = cursor.leaf() else { break };
-            let Some((id, kind)) = key::decode(leaf.key(index)) else { break };
-            if id >= ids.end {
-                break;
-            }
+        let first = key::first(ids.start, RecordType::Other(0));
+        each_record(self.tree(), &first, cancel, sink, |leaf, index, sink| {
+            let Some((id, kind)) = key::decode(leaf.key(index)).filter(|(id, _)| *id < ids.end) else {
+                return Ok(false);
+            };
             if pass.file.id.0 != id {
                 pass.finish_file(sink)?;
                 pass.file.id = FileId(id);
@@ -93,8 +58,8 @@ impl Scan for View {
                 let error = flaw.at(leaf.place(""), id);
                 sink(Err(WalkError { path: Vec::new(), id: FileId(id), entry: None, error }))?;
             }
-            moved = cursor.advance(self.tree());
-        }
+            Ok(true)
+        })?;
         pass.finish_file(sink)?;
         Ok(pass.ledger)
     }

@@ -1,14 +1,18 @@
 //! The whole file system in record order: the fastest way to list everything with full paths.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::types::Stat;
 use super::view::Fs;
 use super::walk::WalkError;
-use crate::base::error::Result;
+use crate::base::error::{Error, Result};
+use crate::base::ids::FileId;
 use crate::base::report::Cancel;
+use crate::tree::cursor::Cursor;
+use crate::tree::node::SearchTree;
 
 /// One link of one file, as a scan finds it. Paths and names are borrowed until the next one.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +92,58 @@ pub(crate) fn mark(file: u64, is_dir: bool, name: &[u8]) -> u64 {
         hash ^= hash >> 32;
     }
     hash.wrapping_mul(0xC4CE_B9FE_1A85_EC53) ^ hash >> 29
+}
+
+/// Records between two looks at the cancel hook.
+const CANCEL_EVERY: u32 = 1024;
+
+/// Cuts all numbers into up to `parts` ranges that begin at some of `borders`.
+pub(crate) fn ranges(mut borders: Vec<u64>, parts: usize) -> Vec<Range<u64>> {
+    borders.sort_unstable();
+    borders.dedup();
+    let step = borders.len().div_ceil(parts.max(1)).max(1);
+    let mut starts: Vec<u64> = borders.into_iter().step_by(step).collect();
+    match starts.first_mut() {
+        Some(first) => *first = 0,
+        None => starts.push(0),
+    }
+    let ends = starts.iter().skip(1).copied().chain([u64::MAX]);
+    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+}
+
+/// Goes along the records of a tree from a key on; `each` gets a leaf and the number of an entry, and says whether to go
+/// on. Nodes that can't be read are told and passed over.
+pub(crate) fn each_record<T: SearchTree>(
+    tree: &T,
+    first: &[u8],
+    cancel: Option<Cancel<'_>>,
+    sink: &mut ScanSink<'_>,
+    mut each: impl FnMut(&Arc<T::Node>, usize, &mut ScanSink<'_>) -> Result<bool>,
+) -> Result<()> {
+    let mut cursor = Cursor::new();
+    let mut moved = cursor.seek(tree, first);
+    let mut until_cancel = 0u32;
+    loop {
+        if until_cancel == 0 {
+            if cancel.is_some_and(|cancel| cancel()) {
+                return Err(Error::Cancelled);
+            }
+            until_cancel = CANCEL_EVERY;
+        }
+        until_cancel = until_cancel.saturating_sub(1);
+        if let Err(error) = moved {
+            sink(Err(WalkError { path: Vec::new(), id: FileId(0), entry: None, error }))?;
+            if cursor.key_behind().is_none() {
+                return Ok(());
+            }
+        } else {
+            let Some((leaf, index)) = cursor.leaf() else { return Ok(()) };
+            if !each(leaf, index, sink)? {
+                return Ok(());
+            }
+        }
+        moved = cursor.advance(tree);
+    }
 }
 
 /// A file system that can be read in the order of its records: the same set of entries as a walk with

@@ -22,14 +22,11 @@ use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::FileId;
 use crate::base::report::Cancel;
-use crate::fs::scan::{Scan, ScanEntry, ScanLedger, ScanSink, mark};
+use crate::fs::scan::{Scan, ScanEntry, ScanLedger, ScanSink, each_record, mark, ranges};
 use crate::fs::types::{DirEntry, Stat};
 use crate::fs::walk::WalkError;
 use crate::text::hfs_name::push_text;
 use crate::tree::node::TreeNode;
-
-/// Records between two looks at the cancel hook.
-const CANCEL_EVERY: u32 = 1024;
 
 /// Key of the sum in which threads and records must cancel out. Those of folders' numbers are for their entries.
 const THREADS: u64 = 0;
@@ -43,17 +40,8 @@ impl Scan for Volume {
     }
 
     fn scan_parts(&self, parts: usize) -> Vec<Range<u64>> {
-        let mut borders = self.catalog().border_ids(parts.saturating_mul(4));
-        borders.sort_unstable();
-        borders.dedup();
-        let step = borders.len().div_ceil(parts.max(1)).max(1);
-        let mut starts: Vec<u64> = borders.into_iter().step_by(step).map(u64::from).collect();
-        match starts.first_mut() {
-            Some(first) => *first = 0,
-            None => starts.push(0),
-        }
-        let ends = starts.iter().skip(1).copied().chain([u64::MAX]);
-        starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+        let borders = self.catalog().border_ids(parts.saturating_mul(4));
+        ranges(borders.into_iter().map(u64::from).collect(), parts)
     }
 
     fn scan_range(
@@ -63,34 +51,15 @@ impl Scan for Volume {
         sink: &mut ScanSink<'_>,
     ) -> Result<ScanLedger> {
         let mut pass = Pass::new(self);
-        let mut cursor = Cursor::new();
         let start = u32::try_from(part.start).unwrap_or(u32::MAX);
-        let mut moved = cursor.seek(self.catalog(), &key::catalog(start, &[]));
-        let mut until_cancel = 0u32;
-        loop {
-            if until_cancel == 0 {
-                if cancel.is_some_and(|cancel| cancel()) {
-                    return Err(Error::Cancelled);
-                }
-                until_cancel = CANCEL_EVERY;
-            }
-            until_cancel = until_cancel.saturating_sub(1);
-            if let Err(error) = moved {
-                sink(Err(WalkError { path: Vec::new(), id: FileId(0), entry: None, error }))?;
-                if cursor.key_behind().is_none() {
-                    break;
-                }
-                moved = cursor.advance(self.catalog());
-                continue;
-            }
-            let Some((node, index)) = cursor.leaf() else { break };
+        each_record(self.catalog(), &key::catalog(start, &[]), cancel, sink, |node, index, sink| {
             let at = At { node, index };
-            if u64::from(catalog_parts(at.key()).0) >= part.end {
-                break;
+            let is_inside = u64::from(catalog_parts(at.key()).0) < part.end;
+            if is_inside {
+                pass.record(at, sink)?;
             }
-            pass.record(at, sink)?;
-            moved = cursor.advance(self.catalog());
-        }
+            Ok(is_inside)
+        })?;
         Ok(pass.finish())
     }
 

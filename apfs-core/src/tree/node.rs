@@ -1,6 +1,7 @@
 //! What searching needs to know of nodes and trees, and records found in them.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 
@@ -136,6 +137,21 @@ pub(crate) fn leaf_of<T: SearchTree>(tree: &T, key: &[u8]) -> Result<(Arc<T::Nod
         if node.order(key, node.key(0)) == Ordering::Less {
             tree.gap(&node)?;
         }
+    }
+}
+
+/// Nodes on one level, with at least `wanted` entries together if the tree has so many above its leaves: borders for
+/// cutting the tree into parts. Nodes that can't be read are not looked into.
+pub(crate) fn borders<T: SearchTree>(tree: &T, wanted: usize) -> Vec<Arc<T::Node>> {
+    let mut nodes = alloc::vec![tree.root().clone()];
+    loop {
+        let total: usize = nodes.iter().fold(0, |sum, node| sum.saturating_add(node.count()));
+        let level = nodes.first().map_or(0, |node| node.level());
+        if total >= wanted || level < 2 {
+            return nodes;
+        }
+        let children = nodes.iter().flat_map(|node| (0..node.count()).map(move |index| (node, index)));
+        nodes = children.filter_map(|(node, index)| tree.child(node, index).ok()).collect();
     }
 }
 
