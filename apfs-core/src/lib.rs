@@ -29,6 +29,7 @@
 //! | [`apfs::Container`], [`apfs::Volume`], [`apfs::View`] | checkpoints, roles, snapshots; files, live or at a snapshot |
 //! | [`hfsplus`], [`hfsplus::Volume`] | HFS+ and HFSX: headers, journal, forks, hard links, files |
 //! | [`corestorage`] | CoreStorage groups, FileVault 2 |
+//! | [`check`] | rules that a file system must keep, and findings where it does not |
 //! | [`backups`] | what Time Machine left on a volume, and the tree of each backup |
 //! | [`apfs::btree`], [`apfs::record`], [`apfs::raw`] | trees, records and structures as they lie on disk |
 //! | [`ReadAt`] | your own source of bytes |
@@ -46,6 +47,7 @@ pub mod any;
 pub mod apfs;
 pub mod backups;
 pub mod base;
+pub mod check;
 pub mod codec;
 pub mod corestorage;
 pub mod crypto;

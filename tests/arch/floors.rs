@@ -17,10 +17,11 @@ const FLOORS: [&[&str]; 6] = [
 /// Files of floors 4 and 5: each may use those before it. The file systems do not use one another.
 const FILE_SYSTEMS: [(&str, &[&str]); 2] = [("apfs", &APFS), ("hfsplus", &HFSPLUS)];
 
-const APFS: [&str; 23] = [
+const APFS: [&str; 28] = [
     "object",
     "tree_kind",
     "node",
+    "fusion",
     "store",
     "btree",
     "omap",
@@ -41,6 +42,10 @@ const APFS: [&str; 23] = [
     "fs",
     "places",
     "scan",
+    "extentref",
+    "space",
+    "seal",
+    "delta",
 ];
 
 const HFSPLUS: [&str; 18] = [
@@ -64,12 +69,16 @@ const HFSPLUS: [&str; 18] = [
     "scan",
 ];
 
+/// Floors 6 and 7: folders and files over whole file systems, each may use those before it.
+const JOBS: [&str; 5] = ["group", "any", "backups", "open", "check"];
+
 /// The folder or file that a module belongs to, and how high it stands. `None` for what has no place.
 fn place(module: &[&str]) -> Option<(String, usize)> {
     let (system, unit) = match module {
-        ["any", ..] => return Some(("any".to_owned(), usize::MAX - 2)),
-        ["backups", ..] => return Some(("backups".to_owned(), usize::MAX - 1)),
-        ["open", ..] => return Some(("open".to_owned(), usize::MAX)),
+        [name, ..] if JOBS.contains(name) => {
+            let index = JOBS.iter().position(|job| job == name)?;
+            return Some(((*name).to_owned(), 1000 + index));
+        }
         [system @ ("apfs" | "hfsplus"), name, ..] => (*system, format!("{system}/{name}")),
         [name, ..] => ("", (*name).to_owned()),
         [] => return None,
@@ -100,10 +109,7 @@ fn violations(module: &[&str], source: &str) -> Vec<String> {
                 other != unit && (other_height >= height || are_strangers(&unit, &other))
             }
             // What the `mod.rs` of a file system hands out is for the floors above.
-            None => {
-                !(["any", "backups", "open"].contains(&unit.as_str())
-                    && matches!(path.first(), Some(&("apfs" | "hfsplus"))))
-            }
+            None => !(JOBS.contains(&unit.as_str()) && matches!(path.first(), Some(&("apfs" | "hfsplus")))),
         }
     };
     let paths = imports(module, source).into_iter().filter(forbidden);

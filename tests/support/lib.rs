@@ -11,8 +11,6 @@
     reason = "test support: a panic is a failed test"
 )]
 
-pub mod build;
-pub mod compress;
 pub mod corpus;
 pub mod device;
 pub mod digest;
@@ -20,3 +18,6 @@ pub mod hfs_images;
 pub mod hfs_volumes;
 pub mod listing;
 pub mod sample;
+
+pub use apfs_build as build;
+pub use apfs_build::compress;

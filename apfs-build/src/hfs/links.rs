@@ -6,7 +6,7 @@ use super::item::{
     Content, HAS_CHILD_LINK, HAS_FOLDER_COUNT, HAS_LINK_CHAIN, INVISIBLE_AND_LOCKED, IS_ALIAS, Kind, ROOT,
     S_IFREG, UF_IMMUTABLE, XattrForm,
 };
-use crate::build::resource_fork::resource_fork;
+use crate::resource_fork::resource_fork;
 
 /// Name of the folder that holds the files behind hard links.
 pub fn private_data() -> Vec<u16> {

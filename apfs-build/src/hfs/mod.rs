@@ -1,7 +1,7 @@
 //! Builds HFS+ and HFSX volumes from a description, without any code of the library under test.
 //!
 //! ```no_run
-//! use apfs_tests::build::hfs::HfsBuilder;
+//! use apfs_build::hfs::HfsBuilder;
 //!
 //! let image = HfsBuilder::new("Disk").dir("/a").file("/a/x", b"text").hardlink("/a/x", "/y").build();
 //! ```

@@ -8,8 +8,8 @@ use hmac::Hmac;
 use sha2::Sha256;
 
 use super::{CoreStorage, User, VOLUME_KEY};
-use crate::build::bytes::pack;
-use crate::build::cipher::wrap;
+use crate::bytes::pack;
+use crate::cipher::wrap;
 
 /// The key that passwords unwrap and that wraps the volume's, and its name.
 const KEY_KEY: [u8; 16] = *b"key of this key.";

@@ -88,7 +88,10 @@ pub fn wrap(with: &[u8], key: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::hex;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 
     /// Vectors 1 and 2 of IEEE 1619.
     #[test]

@@ -10,7 +10,7 @@ macro_rules! be {
 }
 pub(super) use be;
 
-pub use crate::build::bytes::put;
+pub use crate::bytes::put;
 
 pub fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes(bytes[at..at + 2].try_into().unwrap())

@@ -1,7 +1,7 @@
 //! Builds APFS containers from a description, without any code of the library under test.
 //!
 //! ```no_run
-//! use apfs_tests::build::{ImageBuilder, VolumeBuilder};
+//! use apfs_build::{ImageBuilder, VolumeBuilder};
 //!
 //! let volume = VolumeBuilder::new("Data").dir("/a").file("/a/x", b"old").snapshot("s1").overwrite("/a/x", 0, b"new");
 //! let image = ImageBuilder::new().block_size(16384).checkpoints(2).volume(volume).build();
@@ -9,6 +9,18 @@
 //!
 //! A volume is a list of changes, cut into transactions by snapshots and commits; the n-th transactions of all
 //! volumes share one transaction id. Output depends on nothing but the description.
+
+#![allow(
+    missing_docs,
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_core,
+    reason = "a description that makes no sense is a mistake of the caller: a panic says which"
+)]
 
 pub mod apm;
 pub mod area;
@@ -18,6 +30,7 @@ pub mod bytes;
 pub mod catalog;
 pub mod checkpoint;
 pub mod cipher;
+pub mod compress;
 pub mod container;
 pub mod content;
 pub mod corestorage;
