@@ -23,6 +23,8 @@ pub struct Limits {
     pub repeated_dirs: u64,
     /// Ranges of an HFS+ volume that replaying its journal changes. Default 500,000.
     pub journal_ranges: usize,
+    /// Firmlinks of one System volume. Default 1,024; macOS has about 20.
+    pub firmlinks: usize,
     /// Snapshots of one volume. Default 1,000,000.
     pub snapshots: usize,
     /// Entries of a partition table, extended partitions included. Default 1,024.
@@ -60,6 +62,7 @@ impl Default for Limits {
             directory_depth: 4096,
             repeated_dirs: 1_000_000,
             journal_ranges: 500_000,
+            firmlinks: 1024,
             snapshots: 1_000_000,
             partitions: 1024,
             image_depth: 8,
