@@ -14,6 +14,7 @@ mod checkpoint;
 mod compressed;
 mod encrypted;
 mod features;
+mod group;
 mod locked;
 mod names;
 mod partition;
