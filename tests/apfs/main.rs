@@ -15,6 +15,7 @@ mod compressed;
 mod encrypted;
 mod features;
 mod group;
+mod group_firmlinks;
 mod locked;
 mod names;
 mod partition;

@@ -81,6 +81,8 @@ struct Candidate {
     way: Way,
     is_flagged: bool,
     attribute: Option<Vec<u8>>,
+    /// The attribute can't be read, which was told.
+    is_told: bool,
     listed: Option<Vec<u8>>,
 }
 
@@ -200,11 +202,13 @@ impl Search<'_> {
             return Ok(false);
         }
         let attribute = self.attribute(id);
-        let mut attribute = self.or_tell(&path, attribute)?.flatten();
+        let attribute = self.or_tell(&path, attribute)?;
+        let is_told = attribute.is_none();
+        let mut attribute = attribute.flatten();
         if !is_flagged && attribute.take().is_some() {
             self.tell(&path, Problem::NoFlag);
         }
-        self.candidates.insert(id, Candidate { way, is_flagged, attribute, listed: None });
+        self.candidates.insert(id, Candidate { way, is_flagged, attribute, is_told, listed: None });
         Ok(true)
     }
 
@@ -292,7 +296,8 @@ impl Search<'_> {
     fn choose(&mut self, id: FileId, path: &[u8]) -> Option<(Vec<u8>, Source)> {
         let candidate = self.candidates.get(&id)?;
         let attribute = candidate.attribute.as_deref().map(|target| relative(target).to_vec());
-        let (listed, is_flagged) = (candidate.listed.clone(), candidate.is_flagged);
+        let listed = candidate.listed.clone();
+        let lacks_attribute = candidate.is_flagged && !candidate.is_told;
         match (attribute, listed) {
             (Some(attribute), listed) => {
                 match listed {
@@ -307,7 +312,7 @@ impl Search<'_> {
             }
             (None, Some(listed)) => Some((listed, Source::List)),
             (None, None) => {
-                if is_flagged {
+                if lacks_attribute {
                     self.tell(path, Problem::NoAttribute);
                 }
                 None
