@@ -147,7 +147,14 @@ impl Volume {
             time: now(disk),
             apfs_snap_meta_ext_oid: if self.snapshots.is_empty() { 0 } else { self.snap_meta_ext_oid },
             apfs_integrity_meta_oid: self.integrity_meta_oid,
+            apfs_root_to_xid: self.root_to_xid(),
         }
+    }
+
+    fn root_to_xid(&self) -> u64 {
+        let wanted = self.options.root_to_snapshot.as_ref();
+        let snapshot = self.snapshots.iter().find(|snapshot| Some(&snapshot.name) == wanted);
+        snapshot.map_or(self.options.apfs_root_to_xid, |snapshot| snapshot.xid)
     }
 
     fn write_fext_tree(&self, disk: &mut Disk) -> (u64, Vec<u64>) {

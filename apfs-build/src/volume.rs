@@ -10,6 +10,12 @@ use super::fstree::Protection;
 use super::namehash::{Forms, Keys};
 use super::records::Key;
 
+pub const ROLE_SYSTEM: u16 = 0x01;
+pub const ROLE_DATA: u16 = 0x40;
+
+/// First object of a System volume, where numbers of its group's Data volume end.
+pub const SYSTEM_OBJ_ID: u64 = 0x0FFF_FFFF_0000_0010;
+
 type Change = Box<dyn FnOnce(&mut Content, &mut Disk)>;
 
 /// The changes of one transaction, and the snapshot taken at its end.
@@ -32,6 +38,12 @@ pub struct VolumeOptions {
     pub keys: Keys,
     pub apfs_role: u16,
     pub apfs_volume_group_id: [u8; 16],
+    /// Whether it has the feature of a group's member; if not given, it has if it has a group id.
+    pub group_feature: Option<bool>,
+    /// Name of the snapshot of `apfs_root_to_xid`.
+    pub root_to_snapshot: Option<String>,
+    /// `apfs_root_to_xid`, where there need be no such snapshot.
+    pub apfs_root_to_xid: u64,
     pub apfs_vol_uuid: Option<[u8; 16]>,
     pub protection: Protection,
     pub encryption: Option<Encryption>,
@@ -71,6 +83,9 @@ impl VolumeBuilder {
             keys: Keys::CaseInsensitive,
             apfs_role: 0,
             apfs_volume_group_id: [0; 16],
+            group_feature: None,
+            root_to_snapshot: None,
+            apfs_root_to_xid: 0,
             apfs_vol_uuid: None,
             protection: Protection::None,
             encryption: None,
@@ -108,6 +123,32 @@ impl VolumeBuilder {
     /// Makes it a member of a volume group.
     pub fn group(self, id: [u8; 16]) -> Self {
         self.option(|options| options.apfs_volume_group_id = id)
+    }
+
+    /// The System volume of a group: role, group id, and numbers from where those of System begin.
+    pub fn system(self, group: [u8; 16]) -> Self {
+        self.role(ROLE_SYSTEM).group(group).first_obj_id(SYSTEM_OBJ_ID)
+    }
+
+    /// The Data volume of a group.
+    pub fn data(self, group: [u8; 16]) -> Self {
+        self.role(ROLE_DATA).group(group)
+    }
+
+    /// Says or does not say, whatever the group id, that it is a member of a group.
+    pub fn group_feature(self, is_member: bool) -> Self {
+        self.option(|options| options.group_feature = Some(is_member))
+    }
+
+    /// Roots the volume from the snapshot of a name.
+    pub fn rooted_at(self, snapshot: &str) -> Self {
+        let snapshot = snapshot.to_owned();
+        self.option(|options| options.root_to_snapshot = Some(snapshot))
+    }
+
+    /// Roots the volume from a transaction, whether there is a snapshot of it or not.
+    pub fn root_to_xid(self, xid: u64) -> Self {
+        self.option(|options| options.apfs_root_to_xid = xid)
     }
 
     /// Numbers objects from `id` on, as system volumes of a group do.
@@ -273,6 +314,12 @@ impl VolumeBuilder {
         self.dir(path)
             .xattr(path, "com.apple.fs.firmlink", target)
             .inode(path, |inode| inode.bsd_flags |= SF_FIRMLINK)
+    }
+
+    /// The list of firmlinks, with a line for each path and target; its directory must exist.
+    pub fn firmlink_list(self, lines: &[(&str, &str)]) -> Self {
+        let text: String = lines.iter().map(|(path, target)| format!("{path}\t{target}\n")).collect();
+        self.file("/usr/share/firmlinks", text)
     }
 
     /// An embedded extended attribute.

@@ -23,6 +23,8 @@ pub struct Limits {
     pub repeated_dirs: u64,
     /// Ranges of an HFS+ volume that replaying its journal changes. Default 500,000.
     pub journal_ranges: usize,
+    /// Firmlinks of one System volume. Default 1,024; macOS has about 20.
+    pub firmlinks: usize,
     /// Snapshots of one volume. Default 1,000,000.
     pub snapshots: usize,
     /// Runs of blocks that are remembered at once to tell whose they are: extents of one volume, and what owns blocks in
@@ -63,6 +65,7 @@ impl Default for Limits {
             directory_depth: 4096,
             repeated_dirs: 1_000_000,
             journal_ranges: 500_000,
+            firmlinks: 1024,
             snapshots: 1_000_000,
             space_runs: 8_000_000,
             partitions: 1024,
