@@ -3,12 +3,14 @@
 use core::fmt;
 
 use super::bytes::put;
+use super::compress::decmpfs::packed;
 use super::content::{Content, Inode, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFSOCK, SF_FIRMLINK, now};
 use super::disk::Disk;
 use super::encryption::Encryption;
 use super::fstree::Protection;
 use super::namehash::{Forms, Keys};
 use super::records::Key;
+use super::seal::Seal;
 
 pub const ROLE_SYSTEM: u16 = 0x01;
 pub const ROLE_DATA: u16 = 0x40;
@@ -55,8 +57,8 @@ pub struct VolumeOptions {
     pub extra_fs_flags: u64,
     /// First object id, for system volumes of a group.
     pub first_obj_id: u64,
-    /// `im_flags` and `im_broken_xid` of a sealed volume.
-    pub broken_seal: Option<u64>,
+    /// How it is sealed, if it is.
+    pub seal: Seal,
 }
 
 impl VolumeOptions {
@@ -94,7 +96,7 @@ impl VolumeBuilder {
             extra_incompatible_features: 0,
             extra_fs_flags: 0,
             first_obj_id: 16,
-            broken_seal: None,
+            seal: Seal::default(),
         };
         VolumeBuilder { options, segments: vec![Segment::default()] }
     }
@@ -161,9 +163,14 @@ impl VolumeBuilder {
         self.option(|options| options.protection = Protection::Sealed)
     }
 
+    /// A sealed volume with a seal of another kind.
+    pub fn seal(self, set: impl FnOnce(&mut Seal)) -> Self {
+        self.sealed().option(|options| set(&mut options.seal))
+    }
+
     /// A sealed volume whose seal was broken at `xid`.
     pub fn broken_seal(self, xid: u64) -> Self {
-        self.sealed().option(|options| options.broken_seal = Some(xid))
+        self.seal(|seal| seal.broken = Some(xid))
     }
 
     /// Claims one-key encryption; the bytes stay plain and there is no keybag.
@@ -261,6 +268,16 @@ impl VolumeBuilder {
     pub fn compressed_fork(self, path: &str, decmpfs: impl AsRef<[u8]>, fork: impl AsRef<[u8]>) -> Self {
         let (path, decmpfs, fork) = (path.to_owned(), decmpfs.as_ref().to_vec(), fork.as_ref().to_vec());
         self.change(move |content, disk| content.add_compressed(&path, decmpfs, Some(&fork), disk))
+    }
+
+    /// A compressed file of a type, by what it holds; a sealed volume has the hashes of that.
+    pub fn compressed(self, path: &str, kind: u32, data: impl AsRef<[u8]>) -> Self {
+        let data = data.as_ref().to_vec();
+        let volume = match packed(kind, &data) {
+            (decmpfs, None) => self.compressed_inline(path, decmpfs),
+            (decmpfs, Some(fork)) => self.compressed_fork(path, decmpfs, fork),
+        };
+        volume.inode(path, |inode| inode.expanded = Some(data))
     }
 
     /// A symbolic link.

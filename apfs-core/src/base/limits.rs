@@ -51,6 +51,11 @@ pub struct Limits {
     pub kdf_rounds: u32,
     /// Attempts to open something with a password or key. Default 256.
     pub unlock_attempts: u32,
+    /// Bytes of a file that one hash of a sealed volume covers. Default 64 MiB; Apple's cover some blocks.
+    pub seal_piece_bytes: u64,
+    /// Data streams of a sealed volume that are not those of the file with their number: each is hashed once, however
+    /// many files share it. Default 4,000,000.
+    pub seal_streams: usize,
 }
 
 impl Default for Limits {
@@ -77,6 +82,8 @@ impl Default for Limits {
             image_segments: 100_000,
             kdf_rounds: 20_000_000,
             unlock_attempts: 256,
+            seal_piece_bytes: 64 << 20,
+            seal_streams: 4_000_000,
         }
     }
 }
