@@ -18,6 +18,7 @@ pub mod hfs_images;
 pub mod hfs_volumes;
 pub mod listing;
 pub mod sample;
+pub mod sealed;
 
 pub use apfs_build as build;
 pub use apfs_build::compress;
