@@ -19,6 +19,7 @@ pub mod hfs_volumes;
 pub mod listing;
 pub mod macs;
 pub mod sample;
+pub mod sealed;
 
 pub use apfs_build as build;
 pub use apfs_build::compress;
