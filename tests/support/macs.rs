@@ -98,3 +98,15 @@ pub fn mac() -> Image {
 pub fn locked(encryption: Encryption) -> Image {
     container([booted(), data().encrypted(encryption), preboot(), vm()])
 }
+
+/// A Mac with so many files on each of its two volumes, a hundred in a directory, for measuring.
+pub fn large(files: usize) -> Image {
+    let fill = |volume: VolumeBuilder, top: &str| {
+        (0..files).fold(volume, |volume, number| {
+            let dir = format!("{top}/folder {}", number / 100);
+            let volume = if number % 100 == 0 { volume.dir(&dir) } else { volume };
+            volume.file(&format!("{dir}/file number {number}"), "")
+        })
+    };
+    container([fill(system(), "/bin").snapshot(BOOTED).sealed(), fill(data(), "/Users/ada")])
+}
