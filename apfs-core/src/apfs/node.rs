@@ -215,6 +215,11 @@ impl Node {
         self.info.as_ref()
     }
 
+    /// The whole block.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The kind of tree that the node was checked for.
     pub(crate) fn kind(&self) -> &'static TreeKind {
         self.kind

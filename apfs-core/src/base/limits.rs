@@ -23,6 +23,8 @@ pub struct Limits {
     pub repeated_dirs: u64,
     /// Ranges of an HFS+ volume that replaying its journal changes. Default 500,000.
     pub journal_ranges: usize,
+    /// Firmlinks of one System volume. Default 1,024; macOS has about 20.
+    pub firmlinks: usize,
     /// Snapshots of one volume. Default 1,000,000.
     pub snapshots: usize,
     /// Runs of blocks that are remembered at once to tell whose they are: extents of one volume, and what owns blocks in
@@ -49,6 +51,11 @@ pub struct Limits {
     pub kdf_rounds: u32,
     /// Attempts to open something with a password or key. Default 256.
     pub unlock_attempts: u32,
+    /// Bytes of a file that one hash of a sealed volume covers. Default 64 MiB; Apple's cover some blocks.
+    pub seal_piece_bytes: u64,
+    /// Data streams of a sealed volume that are not those of the file with their number: each is hashed once, however
+    /// many files share it. Default 4,000,000.
+    pub seal_streams: usize,
 }
 
 impl Default for Limits {
@@ -63,6 +70,7 @@ impl Default for Limits {
             directory_depth: 4096,
             repeated_dirs: 1_000_000,
             journal_ranges: 500_000,
+            firmlinks: 1024,
             snapshots: 1_000_000,
             space_runs: 8_000_000,
             partitions: 1024,
@@ -74,6 +82,8 @@ impl Default for Limits {
             image_segments: 100_000,
             kdf_rounds: 20_000_000,
             unlock_attempts: 256,
+            seal_piece_bytes: 64 << 20,
+            seal_streams: 4_000_000,
         }
     }
 }
