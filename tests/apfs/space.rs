@@ -10,6 +10,7 @@ use apfs_core::apfs::space::{
     ContainerPart, Device, FreeQueue, Owner, Space, SpaceFinding, Spaceman, VolumePart,
 };
 use apfs_tests::build::{Image, ImageBuilder, Role, VolumeBuilder};
+use apfs_tests::device::ZeroTail;
 
 use crate::variants::{images, rich};
 
@@ -291,4 +292,38 @@ fn chunks_that_lie_are_refused() {
             .unwrap();
         assert_eq!(fields, [field]);
     }
+}
+
+/// A container of 8 TB: its chunk info blocks are listed in blocks of their own; only bitmaps of chunks in use are read.
+#[test]
+fn a_container_of_8_tb() {
+    let image = ImageBuilder::new().min_blocks(1 << 31).sparse().volume(rich("V")).build();
+    let len = image.block_count * image.block_size as u64;
+    assert!(image.bytes.len() < 16 << 20, "only what is not zero is kept");
+    let device = ZeroTail::new(image.bytes.clone(), len);
+    let container = Container::open(Arc::new(device), OpenOptions::default()).unwrap();
+    let spaceman = container.spaceman().unwrap();
+    let main = spaceman.device(Device::Main).unwrap();
+    assert_eq!((main.chunk_count, main.cib_count, main.cab_count), (1 << 16, 521, 2));
+    assert_eq!(allocated(&spaceman), image.newest().used);
+    let space = container.space(&go_on, &mut |finding| panic!("{finding:?}")).unwrap();
+    assert!(space.is_sound());
+
+    // A list that is damaged hides its chunks and no others.
+    let mut bytes = image.bytes.clone();
+    let list = image.live(Role::ChunkInfoList)[1].block as usize;
+    bytes[list * image.block_size + 100] ^= 1;
+    let container = Container::open(Arc::new(ZeroTail::new(bytes, len)), OpenOptions::default()).unwrap();
+    let (mut known, mut errors) = (0, 0);
+    let spaceman = container.spaceman().unwrap();
+    spaceman
+        .each_block_run(Device::Main, &go_on, &mut |run| {
+            match run {
+                Ok(run) => known += run.count,
+                Err(_) => errors += 1,
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!((known, errors), (507 * 126 * 32768, 1));
 }
