@@ -55,7 +55,7 @@ fn lost_blocks() {
     let free = (0..).filter(|block| !image.newest().used.contains(block)).step_by(2).take(30);
     let free: Vec<u64> = free.collect();
     for block in &free {
-        image.block_mut(bitmap)[*block as usize / 8] |= 1 << (block % 8);
+        image.block_mut(bitmap)[usize::try_from(block / 8).unwrap()] |= 1 << (block % 8);
     }
     let disk = Disk::of(&image);
     let run = disk.apfs("space", &[]);
