@@ -217,7 +217,7 @@ fn own_blocks(
     freed: &mut [Freed],
     damage: &mut OnDamage<'_>,
 ) -> Result<()> {
-    let most = volume.container().limits().space_runs;
+    let most = volume.container().store().most_nodes();
     let mut roots: Vec<(Oid, Option<usize>)> =
         alloc::vec![(Oid(volume.superblock().raw().apfs_fext_tree_oid.get()), None)];
     for (index, snapshot) in snapshots.iter().enumerate() {
@@ -251,8 +251,8 @@ fn own_blocks(
                 return Err(Error::Cancelled);
             }
             match node {
-                Ok(_) if nodes.len() >= most => {
-                    return Err(Error::limit("nodes of extent trees", len64(most), len64(nodes.len())));
+                Ok(_) if len64(nodes.len()) >= most => {
+                    return Err(Error::limit("nodes of extent trees", most, len64(nodes.len())));
                 }
                 Ok(node) => nodes.push((node.block(), owner)),
                 Err(error) => damage(error)?,
