@@ -20,6 +20,7 @@ pub struct ImageBuilder {
     max_records: usize,
     first_xid: u64,
     min_blocks: Option<u64>,
+    sparse: bool,
     fragmented: bool,
     ring_start: Position,
     desc_blocks: u64,
@@ -53,6 +54,7 @@ impl ImageBuilder {
             max_records: usize::MAX,
             first_xid: 2,
             min_blocks: None,
+            sparse: false,
             fragmented: false,
             ring_start: Position::default(),
             desc_blocks: 0,
@@ -102,6 +104,12 @@ impl ImageBuilder {
         self
     }
 
+    /// Leaves out the zeros at the end: the container may be as large as a real disk. For one checkpoint.
+    pub fn sparse(mut self) -> Self {
+        self.sparse = true;
+        self
+    }
+
     /// Ring indices of the oldest checkpoint, so that a later one wraps around.
     pub fn ring_start(mut self, desc: u64, data: u64) -> Self {
         self.ring_start = Position { desc, data };
@@ -140,6 +148,7 @@ impl ImageBuilder {
 
     /// Writes the image.
     pub fn build(self) -> Image {
+        assert!(!self.sparse || self.checkpoints == 1, "a sparse container has one checkpoint");
         let mut disk = Disk::new(self.block_size, self.first_xid, self.max_records);
         disk.alloc(1);
         let (desc, data) = self.areas(&mut disk);
@@ -169,7 +178,7 @@ impl ImageBuilder {
         }
 
         let min_blocks = self.min_blocks.unwrap_or((1 << 20) / self.block_size as u64);
-        let spaceman = Spaceman::layout(nx_spaceman_oid, min_blocks, &mut disk);
+        let spaceman = Spaceman::layout(nx_spaceman_oid, min_blocks, self.sparse, &mut disk);
         let bytes = spaceman.block_count * self.block_size as u64;
         let large = bytes >= 128 << 20;
         let container = Container {
@@ -195,6 +204,7 @@ impl ImageBuilder {
         encrypted.extend(keybags);
         Image {
             block_size: self.block_size,
+            block_count: spaceman.block_count,
             encrypted,
             bytes: disk.bytes,
             places: disk.places,

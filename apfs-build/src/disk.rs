@@ -19,6 +19,8 @@ pub enum Role {
     Reaper,
     FreeQueueNode,
     ChunkInfoBlock,
+    /// Addresses of chunk info blocks.
+    ChunkInfoList,
     ChunkBitmap,
     PoolBitmap,
     ContainerOmap,

@@ -49,6 +49,9 @@ impl VolumeMap {
 #[derive(Clone, Debug)]
 pub struct Image {
     pub block_size: usize,
+    /// Blocks of the container.
+    pub block_count: u64,
+    /// All of it; of a sparse one what is not zero.
     pub bytes: Vec<u8>,
     /// Everything written, in the order it was written.
     pub places: Vec<Place>,

@@ -7,8 +7,8 @@ use super::checkpoint::Ephemeral;
 use super::disk::{Disk, Role};
 use super::node::Record;
 use super::object::{
-    OBJECT_TYPE_BTREE, OBJECT_TYPE_BTREE_NODE, OBJECT_TYPE_SPACEMAN, OBJECT_TYPE_SPACEMAN_CIB,
-    OBJECT_TYPE_SPACEMAN_FREE_QUEUE,
+    OBJECT_TYPE_BTREE, OBJECT_TYPE_BTREE_NODE, OBJECT_TYPE_SPACEMAN, OBJECT_TYPE_SPACEMAN_CAB,
+    OBJECT_TYPE_SPACEMAN_CIB, OBJECT_TYPE_SPACEMAN_FREE_QUEUE,
 };
 use super::tree;
 
@@ -17,6 +17,8 @@ const IP_BM_TX_MULTIPLIER: u64 = 16;
 /// Length of the versioned structure; the arrays follow.
 const SM_STRUCT_SIZE: u32 = 2520;
 const NONE: u16 = 0xffff;
+/// Bitmaps of chunks in use that a sparse container has room for.
+const SPARSE_BITMAPS: u64 = 64;
 
 /// Sizes and places that hold for all checkpoints.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,7 @@ pub struct Spaceman {
     pub block_count: u64,
     chunk_count: u64,
     cib_count: u64,
+    cab_count: u64,
     ip_bm_base: u64,
     ip_bm_size: u64,
     ip_base: u64,
@@ -44,28 +47,33 @@ pub struct State<'a> {
 }
 
 impl Spaceman {
-    /// Puts the pool behind what is written and fills up to at least `min_blocks`.
-    pub fn layout(oid: u64, min_blocks: u64, disk: &mut Disk) -> Self {
+    /// Puts the pool behind what is written and fills up to at least `min_blocks`. With `sparse` the disk ends behind
+    /// what one checkpoint writes of the pool: the rest of the container is zeros.
+    pub fn layout(oid: u64, min_blocks: u64, sparse: bool, disk: &mut Disk) -> Self {
         let per_block = disk.block_size as u64;
         let (blocks_per_chunk, chunks_per_cib) = (per_block * 8, (per_block - 40) / 32);
+        let cibs_per_cab = (per_block - 40) / 8;
         let mut block_count = disk.len();
-        let (mut chunk_count, mut cib_count, mut ip_bm_size);
+        let (mut chunk_count, mut cib_count, mut cab_count, mut ip_bm_size);
         loop {
             chunk_count = block_count.div_ceil(blocks_per_chunk);
             cib_count = chunk_count.div_ceil(chunks_per_cib);
-            ip_bm_size = (3 * (chunk_count + cib_count)).div_ceil(blocks_per_chunk);
-            let pool = IP_BM_TX_MULTIPLIER * ip_bm_size + 3 * (chunk_count + cib_count);
+            cab_count = if cib_count > cibs_per_cab { cib_count.div_ceil(cibs_per_cab) } else { 0 };
+            ip_bm_size = (3 * (chunk_count + cib_count + cab_count)).div_ceil(blocks_per_chunk);
+            let pool = IP_BM_TX_MULTIPLIER * ip_bm_size + 3 * (chunk_count + cib_count + cab_count);
             let needed = (disk.len() + pool).max(min_blocks);
             if needed <= block_count {
                 break;
             }
             block_count = needed;
         }
-        assert!(cib_count <= (per_block - 40) / 8, "larger containers need CABs");
         let ip_bm_base = disk.alloc(IP_BM_TX_MULTIPLIER * ip_bm_size);
-        let ip_base = disk.alloc(3 * (chunk_count + cib_count));
-        disk.alloc(block_count - disk.len());
-        Spaceman { block_count, chunk_count, cib_count, ip_bm_base, ip_bm_size, ip_base, oid }
+        let pool = 3 * (chunk_count + cib_count + cab_count);
+        let ip_base = disk.alloc(if sparse { cab_count + cib_count + SPARSE_BITMAPS } else { pool });
+        if !sparse {
+            disk.alloc(block_count - disk.len());
+        }
+        Spaceman { block_count, chunk_count, cib_count, cab_count, ip_bm_base, ip_bm_size, ip_base, oid }
     }
 
     /// Blocks of the pool and of its bitmap ring.
@@ -74,7 +82,12 @@ impl Spaceman {
     }
 
     fn ip_block_count(&self) -> u64 {
-        3 * (self.chunk_count + self.cib_count)
+        3 * self.slot_len()
+    }
+
+    /// Blocks that one checkpoint may need of the pool.
+    fn slot_len(&self) -> u64 {
+        self.chunk_count + self.cib_count + self.cab_count
     }
 
     /// `sfq_tree_node_limit` of the main free queue.
@@ -94,12 +107,12 @@ impl Spaceman {
 
     /// Writes bitmaps, chunk infos and the pool's bitmap; gives the ephemeral objects.
     pub fn write(&self, state: &State<'_>, disk: &mut Disk) -> Vec<Ephemeral> {
-        let third = self.chunk_count + self.cib_count;
+        let third = self.slot_len();
         let slot = |number: u64| self.ip_base + number % 3 * third;
         let mut used = state.used.clone();
         used.extend(state.freed.iter().map(|(_, block)| *block));
         let free = self.block_count - used.len() as u64;
-        let (cibs, slot_len) = self.write_chunks(&used, slot(state.number), disk);
+        let (listed, slot_len) = self.write_chunks(&used, slot(state.number), disk);
 
         let previous = (!state.is_first).then(|| slot(state.number - 1));
         let mut pool_used: Vec<u64> = (slot(state.number)..slot(state.number) + slot_len).collect();
@@ -121,25 +134,25 @@ impl Spaceman {
             fields.push([freed.len() as u64, root, oldest, limit, 0]);
             queues.extend(objects);
         }
-        let mut objects = vec![self.object(&cibs, free, &fields, ring_index, disk)];
+        let mut objects = vec![self.object(&listed, free, &fields, ring_index, disk)];
         objects.extend(queues);
         objects
     }
 
     /// Blocks of an older slot that are in use: those are never all zero.
     fn slot_blocks(&self, slot: u64, disk: &Disk) -> Vec<u64> {
-        let third = self.chunk_count + self.cib_count;
+        let third = self.slot_len();
         (slot..slot + third).filter(|block| disk.blocks(*block, 1).iter().any(|byte| *byte != 0)).collect()
     }
 
-    /// Gives the CIBs' blocks and the number of blocks of the slot in use.
+    /// Gives the blocks that the space manager lists, CIBs or CABs, and the number of blocks of the slot in use.
     fn write_chunks(&self, used: &BTreeSet<u64>, slot: u64, disk: &mut Disk) -> (Vec<u64>, u64) {
         let blocks_per_chunk = disk.block_size as u64 * 8;
         let chunks_per_cib = (disk.block_size as u64 - 40) / 32;
-        let third = self.chunk_count + self.cib_count;
         let first = slot as usize * disk.block_size;
-        disk.bytes[first..first + third as usize * disk.block_size].fill(0);
-        let mut next_bitmap = slot + self.cib_count;
+        let end = disk.bytes.len().min(first + self.slot_len() as usize * disk.block_size);
+        disk.bytes[first..end].fill(0);
+        let mut next_bitmap = slot + self.cab_count + self.cib_count;
         let mut cibs = Vec::new();
         for cib_index in 0..self.cib_count {
             let chunks = cib_index * chunks_per_cib..((cib_index + 1) * chunks_per_cib).min(self.chunk_count);
@@ -164,7 +177,7 @@ impl Spaceman {
                 let info = pack![disk.xid, ci_addr, count as u32, (count - in_use) as u32, ci_bitmap_addr];
                 put(&mut cib, 0x28 + n * 32, info);
             }
-            let block = slot + cib_index;
+            let block = slot + self.cab_count + cib_index;
             super::object::Header {
                 o_oid: block,
                 o_xid: disk.xid,
@@ -175,7 +188,32 @@ impl Spaceman {
             disk.write(block, &cib, Role::ChunkInfoBlock, block);
             cibs.push(block);
         }
-        (cibs, next_bitmap - slot)
+        let listed = if self.cab_count == 0 { cibs } else { self.write_cabs(&cibs, slot, disk) };
+        (listed, next_bitmap - slot)
+    }
+
+    /// Blocks of the CIBs' addresses, for containers that have more than the space manager lists itself.
+    fn write_cabs(&self, cibs: &[u64], slot: u64, disk: &mut Disk) -> Vec<u64> {
+        let cibs_per_cab = (disk.block_size - 40) / 8;
+        let mut cabs = Vec::new();
+        for (cab_index, cibs) in cibs.chunks(cibs_per_cab).enumerate() {
+            let block = slot + cab_index as u64;
+            let mut cab = vec![0; disk.block_size];
+            put(&mut cab, 0x20, pack![cab_index as u32, cibs.len() as u32]);
+            for (n, cib) in cibs.iter().enumerate() {
+                put(&mut cab, 0x28 + n * 8, cib.to_le_bytes());
+            }
+            super::object::Header {
+                o_oid: block,
+                o_xid: disk.xid,
+                o_type: super::object::OBJ_PHYSICAL | OBJECT_TYPE_SPACEMAN_CAB,
+                o_subtype: 0,
+            }
+            .stamp(&mut cab);
+            disk.write(block, &cab, Role::ChunkInfoList, block);
+            cabs.push(block);
+        }
+        cabs
     }
 
     fn write_pool_bitmap(&self, used: &[u64], ring_index: u64, disk: &mut Disk) {
@@ -189,7 +227,7 @@ impl Spaceman {
 
     fn object(
         &self,
-        cibs: &[u64],
+        listed: &[u64],
         free: u64,
         queues: &[[u64; 5]],
         ring_index: u64,
@@ -201,10 +239,11 @@ impl Spaceman {
         let bitmaps_at = xids_at + 8 * self.ip_bm_size as u32;
         let free_next_at = (bitmaps_at + 2 * self.ip_bm_size as u32).next_multiple_of(8);
         let cibs_at = (free_next_at + 2 * ring as u32).next_multiple_of(8);
-        let end = cibs_at + 8 * cibs.len() as u32;
+        let end = cibs_at + 8 * listed.len() as u32;
         let mut object = vec![0; (end as usize + 8).next_multiple_of(disk.block_size)];
         put(&mut object, 0x20, pack![per_block, per_block * 8, (per_block - 40) / 32, (per_block - 40) / 8]);
-        let device = pack![self.block_count, self.chunk_count, self.cib_count as u32, 0_u32, free, cibs_at];
+        let (cibs, cabs) = (self.cib_count as u32, self.cab_count as u32);
+        let device = pack![self.block_count, self.chunk_count, cibs, cabs, free, cibs_at];
         put(&mut object, 0x30, device);
         put(&mut object, 0x60 + 0x20, end.to_le_bytes());
         put(&mut object, 0x90, pack![1_u32, IP_BM_TX_MULTIPLIER as u32, self.ip_block_count()]);
@@ -227,7 +266,7 @@ impl Spaceman {
             let next = if in_use || index == tail { NONE } else { (index + 1) % ring as u16 };
             put(&mut object, free_next_at as usize + usize::from(index) * 2, next.to_le_bytes());
         }
-        for (n, cib) in cibs.iter().enumerate() {
+        for (n, cib) in listed.iter().enumerate() {
             put(&mut object, cibs_at as usize + n * 8, cib.to_le_bytes());
         }
         Ephemeral { o_type: OBJECT_TYPE_SPACEMAN, o_subtype: 0, oid: self.oid, object, role: Role::Spaceman }

@@ -6,7 +6,8 @@ use apfs_core::{Checksums, Format};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::cmd::{
-    backups, cat, convert, extract, find, hash, info, ls, man, snapshots, stat, tree, unlock, verify, xattr,
+    backups, cat, convert, extract, find, hash, info, ls, man, snapshots, space, stat, tree, unlock, verify,
+    xattr,
 };
 use crate::exit::Failure;
 use crate::secrets::SecretArgs;
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Find(find::Find),
     /// List the snapshots of volumes
     Snapshots(snapshots::Snapshots),
+    /// Account for every block: whose it is, what snapshots keep, what is lost
+    Space(space::Space),
     /// List the backups that Time Machine left: machines, dates, states, volumes
     Backups(backups::Backups),
     /// Write the raw disk in a disk image to a file

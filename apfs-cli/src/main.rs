@@ -56,6 +56,7 @@ fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Hash(args) => cmd::hash::run(&args),
         Command::Find(args) => cmd::find::run(&args),
         Command::Snapshots(args) => cmd::snapshots::run(&args),
+        Command::Space(args) => cmd::space::run(&args),
         Command::Backups(args) => cmd::backups::run(&args),
         Command::Convert(args) => cmd::convert::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),

@@ -12,6 +12,7 @@
 //! | [`udif`] | disk images, and the promises about them |
 //! | [`hfs`] | HFS+ volumes, their nodes and records |
 //! | [`journal`] | journals of HFS+, and the promises about their replay |
+//! | [`space`] | the promises about the blocks of a container and their owners |
 //! | [`view`] | the promises about a mounted volume |
 //! | [`meter`], [`rng`] | memory use, random numbers |
 
@@ -24,6 +25,7 @@ pub mod mutate;
 pub mod patch;
 pub mod rng;
 pub mod seed;
+pub mod space;
 pub mod target;
 pub mod udif;
 pub mod view;

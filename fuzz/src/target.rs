@@ -148,6 +148,7 @@ fn check_disk_with(bytes: Vec<u8>, options: &OpenOptions) -> Outcome {
         for mapping in container.checkpoint().mappings().iter().take(20) {
             let _ = out.ok(container.ephemeral(mapping.oid));
         }
+        crate::space::check(&container, &mut out);
         for (slot, volume) in container.volumes() {
             let Some(volume) = out.ok(volume) else { continue };
             if let Some(protection) = out.ok(volume.protection()) {

@@ -8,28 +8,30 @@ use apfs_tests::listing::{open, read, scanned, walked};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
-enum Edit {
+pub(crate) enum Edit {
     Write(u8, u16),
     Overwrite(u8, u8, u16),
     Remove(u8),
     Rename(u8, u8),
+    Clone(u8, u8),
     Snapshot,
 }
 
-fn edit() -> impl Strategy<Value = Edit> {
+pub(crate) fn edit() -> impl Strategy<Value = Edit> {
     prop_oneof![
         4 => (0..12_u8, 0..20_000_u16).prop_map(|(file, len)| Edit::Write(file, len)),
         4 => (0..12_u8, 0..4_u8, 1..9_000_u16).prop_map(|(file, block, len)| Edit::Overwrite(file, block, len)),
         1 => (0..12_u8).prop_map(Edit::Remove),
         2 => (0..12_u8, 0..12_u8).prop_map(|(from, to)| Edit::Rename(from, to)),
+        1 => (0..12_u8, 0..12_u8).prop_map(|(from, to)| Edit::Clone(from, to)),
         1 => Just(Edit::Snapshot),
     ]
 }
 
-type Model = BTreeMap<String, Vec<u8>>;
+pub(crate) type Model = BTreeMap<String, Vec<u8>>;
 
 /// Does what can be done of the edits to the volume and to the model; gives the states that snapshots froze.
-fn run(edits: &[Edit]) -> (VolumeBuilder, Model, Vec<Model>) {
+pub(crate) fn run(edits: &[Edit]) -> (VolumeBuilder, Model, Vec<Model>) {
     let (mut volume, mut model, mut frozen) = (VolumeBuilder::new("V"), Model::new(), Vec::new());
     for (number, edit) in edits.iter().enumerate() {
         let name = |file: u8| format!("/file {file}");
@@ -57,6 +59,11 @@ fn run(edits: &[Edit]) -> (VolumeBuilder, Model, Vec<Model>) {
                 let Some(content) = model.remove(&name(*from)) else { continue };
                 model.insert(name(*to), content);
                 volume = volume.rename(&name(*from), &name(*to));
+            }
+            Edit::Clone(from, to) if !model.contains_key(&name(*to)) => {
+                let Some(content) = model.get(&name(*from)).cloned() else { continue };
+                model.insert(name(*to), content);
+                volume = volume.clone_file(&name(*from), &name(*to));
             }
             Edit::Snapshot => {
                 volume = volume.snapshot(&format!("snapshot {}", frozen.len()));

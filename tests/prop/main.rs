@@ -12,3 +12,4 @@
 
 mod cursor;
 mod edits;
+mod space;

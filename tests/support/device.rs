@@ -97,6 +97,35 @@ impl ReadAt for Failing {
     }
 }
 
+/// Bytes with zeros behind them, up to any length.
+#[derive(Debug)]
+pub struct ZeroTail {
+    bytes: Vec<u8>,
+    len: u64,
+}
+
+impl ZeroTail {
+    pub fn new(bytes: Vec<u8>, len: u64) -> Self {
+        ZeroTail { bytes, len }
+    }
+}
+
+impl ReadAt for ZeroTail {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
+        if offset + buf.len() as u64 > self.len {
+            return Err(Error::io(offset, buf.len() as u64, "past the end"));
+        }
+        let there = (self.bytes.len() as u64).saturating_sub(offset).min(buf.len() as u64) as usize;
+        let (head, tail) = buf.split_at_mut(there);
+        tail.fill(0);
+        if there > 0 { self.bytes.read_exact_at(offset, head) } else { Ok(()) }
+    }
+}
+
 const PIECE: usize = 64 << 10;
 
 /// A large image of which only the pieces that are not all zero are kept.

@@ -10,6 +10,7 @@ pub(crate) mod info;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod snapshots;
+pub(crate) mod space;
 pub(crate) mod stat;
 pub(crate) mod tree;
 pub(crate) mod unlock;

@@ -134,6 +134,7 @@ fn help_pages() {
         "hash",
         "find",
         "snapshots",
+        "space",
         "backups",
         "convert",
         "verify",

@@ -12,4 +12,5 @@ mod info;
 mod list;
 mod merged;
 mod secrets;
+mod space;
 mod support;

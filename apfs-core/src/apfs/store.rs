@@ -58,6 +58,13 @@ impl Store {
         self.device.len()
     }
 
+    /// Nodes that all trees together can have, with room for states that share some. A walk over many trees that sees more
+    /// goes round in a hostile image.
+    pub(crate) fn most_nodes(&self) -> u64 {
+        let there = self.device_len().checked_div(self.block_size.bytes()).unwrap_or(0);
+        there.min(self.block_count).saturating_mul(4)
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }

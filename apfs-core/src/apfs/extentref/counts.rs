@@ -88,13 +88,19 @@ impl References {
     ) -> Result<References> {
         let trees = volume.extent_trees(snapshots);
         let mut references = References::new(trees.clone(), volume.container().limits().space_runs);
+        let most_nodes = volume.container().store().most_nodes();
+        let mut all_nodes = 0u64;
         for (index, tree) in (0u32..).zip(&trees) {
             let mut nodes = 0u64;
             volume.each_extent(tree, cancel, &mut |item| match item {
                 Ok(ExtentItem::Extent(extent)) => references.add(index, &extent),
                 Ok(ExtentItem::Node(_)) => {
                     nodes = nodes.saturating_add(1);
-                    Ok(())
+                    all_nodes = all_nodes.saturating_add(1);
+                    match all_nodes > most_nodes {
+                        true => Err(Error::limit("nodes of extent trees", most_nodes, all_nodes)),
+                        false => Ok(()),
+                    }
                 }
                 Err(error) => damage(error),
             })?;

@@ -32,6 +32,8 @@ pub(super) struct Search<'a, 'b> {
     pub(super) container: &'a Container,
     spaceman: Option<Spaceman>,
     pub(super) cancel: Cancel<'a>,
+    /// Nodes that may still be met.
+    nodes_left: u64,
     each: &'a mut EachClaim<'b>,
 }
 
@@ -50,7 +52,8 @@ impl<'a, 'b> Search<'a, 'b> {
         cancel: Cancel<'a>,
         each: &'a mut EachClaim<'b>,
     ) -> Search<'a, 'b> {
-        Search { container, spaceman: container.spaceman().ok(), cancel, each }
+        let nodes_left = container.store().most_nodes();
+        Search { container, spaceman: container.spaceman().ok(), cancel, nodes_left, each }
     }
 
     /// Gives a claim, or an error if its blocks are not in the container.
@@ -106,14 +109,22 @@ impl<'a, 'b> Search<'a, 'b> {
                 return Err(Error::Cancelled);
             }
             let Some(node) = self.sound(node)? else { continue };
-            let block = node.block();
-            let (structure, oid) = (tree.kind().name, Oid(block.0));
-            self.claim(Claim { run: one(block.0), owner, structure, oid })?;
+            self.node(node.block(), tree.kind().name, owner)?;
             if node.level() == 0 {
                 leaf(self, &node)?;
             }
         }
         Ok(())
+    }
+
+    /// Claims a node of a tree.
+    pub(super) fn node(&mut self, block: Paddr, structure: &'static str, owner: Owner) -> Result<()> {
+        let most = self.container.store().most_nodes();
+        self.nodes_left = self
+            .nodes_left
+            .checked_sub(1)
+            .ok_or_else(|| Error::limit("nodes of trees", most, most.saturating_add(1)))?;
+        self.claim(Claim { run: one(block.0), owner, structure, oid: Oid(block.0) })
     }
 
     /// Claims what an object map leads to. `owner` tells whose an object is, and gets whether a newer version of it
@@ -280,7 +291,7 @@ impl Container {
     /// is given as an error, and the search goes on with the rest. Works on encrypted volumes without a key.
     ///
     /// # Errors
-    /// `Cancelled`; whatever `each` returns.
+    /// `Cancelled`; `Limit` if trees have more nodes than there is room for; whatever `each` returns.
     pub fn each_claim(&self, cancel: Cancel<'_>, each: &mut EachClaim<'_>) -> Result<()> {
         let mut search = Search::new(self, cancel, each);
         search.container()?;

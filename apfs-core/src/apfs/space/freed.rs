@@ -73,7 +73,8 @@ impl Volume {
         let references = References::read(self, &snapshots, cancel, damage)?;
         let data = data_use(&references, &snapshots, cancel, &mut freed)?;
         if !snapshots.is_empty() {
-            kept_objects(&*self.omap()?, &snapshots, cancel, &mut freed, damage)?;
+            let own = Oid(self.superblock().raw().apfs_snap_meta_ext_oid.get());
+            kept_objects(&*self.omap()?, own, &snapshots, cancel, &mut freed, damage)?;
             own_blocks(self, &references, &snapshots, cancel, &mut freed, damage)?;
         }
         Ok(SnapshotSpace { data, snapshots: snapshots.into_iter().zip(freed).collect() })
@@ -144,16 +145,31 @@ fn sole_state(segment: &Segment<'_>, states: &[(usize, Option<usize>)]) -> Optio
     sole
 }
 
-/// Adds to each snapshot the versions of objects that it alone sees.
+/// Adds to each snapshot the versions of objects that it alone sees. `snapshots_own` is the object that says more of
+/// every snapshot.
 fn kept_objects(
     omap: &Omap,
+    snapshots_own: Oid,
     snapshots: &[Snapshot],
     cancel: Cancel<'_>,
     freed: &mut [Freed],
     damage: &mut OnDamage<'_>,
 ) -> Result<()> {
     let block_size = omap.block_size();
-    let mut before: Option<(Oid, Xid, u64)> = None;
+    // Gives a version to the snapshot that alone sees it. The live state sees what was not replaced, but has no use for
+    // what the newest snapshot says of itself.
+    let mut give = |version: &Version, until: Option<Xid>| {
+        let first = snapshots.partition_point(|one| one.xid < version.since);
+        let end = match until {
+            Some(until) => snapshots.partition_point(|one| one.xid < until),
+            None if version.oid == snapshots_own => snapshots.len(),
+            None => return,
+        };
+        if end.checked_sub(first) == Some(1) {
+            add(freed, first, |freed| &mut freed.metadata, version.blocks);
+        }
+    };
+    let mut before: Option<Version> = None;
     let mut walk = Walk::new();
     while let Some(node) = walk.next(omap.tree()) {
         if cancel() {
@@ -173,19 +189,23 @@ fn kept_objects(
             };
             let exists = mapping.flags & OMAP_VAL_DELETED == 0;
             let blocks = if exists { block_size.blocks_for(u64::from(mapping.size)) } else { 0 };
-            let Some((old, since, blocks)) = before.replace((oid, mapping.xid, blocks)) else { continue };
-            if old != oid {
-                continue;
-            }
-            // Snapshots from a version's transaction on, before that of the next one, see it.
-            let first = snapshots.partition_point(|one| one.xid < since);
-            let end = snapshots.partition_point(|one| one.xid < mapping.xid);
-            if end.checked_sub(first) == Some(1) {
-                add(freed, first, |freed| &mut freed.metadata, blocks);
+            if let Some(version) = before.replace(Version { oid, since: mapping.xid, blocks }) {
+                give(&version, (version.oid == oid).then_some(mapping.xid));
             }
         }
     }
+    if let Some(last) = before {
+        give(&last, None);
+    }
     Ok(())
+}
+
+/// A version of an object.
+#[derive(Clone, Copy)]
+struct Version {
+    oid: Oid,
+    since: Xid,
+    blocks: u64,
 }
 
 /// Adds to each snapshot its superblock and the trees that are its own.
@@ -197,7 +217,7 @@ fn own_blocks(
     freed: &mut [Freed],
     damage: &mut OnDamage<'_>,
 ) -> Result<()> {
-    let most = volume.container().limits().space_runs;
+    let most = volume.container().store().most_nodes();
     let mut roots: Vec<(Oid, Option<usize>)> =
         alloc::vec![(Oid(volume.superblock().raw().apfs_fext_tree_oid.get()), None)];
     for (index, snapshot) in snapshots.iter().enumerate() {
@@ -231,8 +251,8 @@ fn own_blocks(
                 return Err(Error::Cancelled);
             }
             match node {
-                Ok(_) if nodes.len() >= most => {
-                    return Err(Error::limit("nodes of extent trees", len64(most), len64(nodes.len())));
+                Ok(_) if len64(nodes.len()) >= most => {
+                    return Err(Error::limit("nodes of extent trees", most, len64(nodes.len())));
                 }
                 Ok(node) => nodes.push((node.block(), owner)),
                 Err(error) => damage(error)?,

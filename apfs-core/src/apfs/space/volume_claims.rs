@@ -1,5 +1,6 @@
 //! What owns blocks in one volume: its object map and all it leads to, its trees, its snapshots, its data.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::super::extentref::ExtentItem;
@@ -59,10 +60,7 @@ impl Search<'_, '_> {
             });
             let cancel = self.cancel;
             volume.each_extent(&tree, cancel, &mut |item| match item {
-                Ok(ExtentItem::Node(block)) => {
-                    let (structure, oid) = ("extent reference tree", Oid(block.0));
-                    self.claim(Claim { run: one(block.0), owner: nodes, structure, oid })
-                }
+                Ok(ExtentItem::Node(block)) => self.node(block, "extent reference tree", nodes),
                 Ok(ExtentItem::Extent(extent)) if extent.is_new() => {
                     let (owner, structure) = (owner(VolumePart::Data), "j_phys_ext_val_t");
                     let oid = Oid(extent.owner.unwrap_or(0));
@@ -77,7 +75,7 @@ impl Search<'_, '_> {
 
     fn snapshots(&mut self, volume: &Volume, snapshots: &[Snapshot], live_fext: u64) -> Result<()> {
         let owner = |part| Owner::Volume(volume.slot(), part);
-        let mut seen: Vec<u64> = alloc::vec![live_fext, 0];
+        let mut seen = BTreeSet::from([live_fext, 0]);
         for snapshot in snapshots {
             let block = snapshot.superblock_block;
             if block == Paddr(0) {
@@ -89,8 +87,7 @@ impl Search<'_, '_> {
             let copy = VolumeSuperblock::read_copy(self.container, block);
             let Some(copy) = self.sound(copy)? else { continue };
             let fext = copy.raw().apfs_fext_tree_oid.get();
-            if !seen.contains(&fext) {
-                seen.push(fext);
+            if seen.insert(fext) {
                 self.physical(&FEXT, fext, owner(VolumePart::KeptFileExtents))?;
             }
         }
@@ -136,7 +133,7 @@ impl Volume {
     /// [`Container::each_claim`](super::super::Container::each_claim) does for all of them.
     ///
     /// # Errors
-    /// `Cancelled`; whatever `each` returns.
+    /// `Cancelled`; `Limit` if trees have more nodes than there is room for; whatever `each` returns.
     pub fn each_claim(&self, cancel: Cancel<'_>, each: &mut EachClaim<'_>) -> Result<()> {
         Search::new(self.container(), cancel, each).volume(self)
     }
