@@ -1,6 +1,7 @@
 //! Checking: everything that a file system says is read, and what is said twice is compared.
 
 pub mod finding;
+pub mod hfs;
 pub mod options;
 pub mod report;
 pub mod rule;

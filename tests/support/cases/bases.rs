@@ -13,6 +13,31 @@ pub enum Base {
     Hfs(Box<HfsImage>),
 }
 
+/// Names of all images.
+pub const NAMES: [&str; 21] = [
+    "plain",
+    "small",
+    "checkpoints",
+    "multi-level",
+    "snapshots",
+    "clones",
+    "encrypted",
+    "sealed",
+    "group",
+    "hfs",
+    "hfs-small",
+    "hfs-tall",
+    "hfs-fragments",
+    "hfs-special-fragments",
+    "hfs-attributes",
+    "hfs-links",
+    "hfs-dir-links",
+    "hfs-compressed",
+    "hfs-journaled",
+    "hfs-odd",
+    "hfs-maps",
+];
+
 impl Base {
     /// The image of a name that cases use. Files have the names and sizes said at each builder.
     pub fn named(name: &str) -> Option<Base> {
