@@ -326,8 +326,11 @@ impl<'v, 's> Catalog<'v, 's> {
         }
         match parsed.kind() {
             Kind::Symlink => {
-                if size == 0 || size > LONGEST_TARGET {
-                    broken(&rules::SYMLINK_SIZE, "HFSPlusForkData", "logicalSize", size, report);
+                if size == 0 {
+                    broken(&rules::SYMLINK_EMPTY, "HFSPlusForkData", "logicalSize", size, report);
+                }
+                if size > LONGEST_TARGET {
+                    broken(&rules::SYMLINK_LONG, "HFSPlusForkData", "logicalSize", size, report);
                 }
                 if common.userInfo.get(..8) != Some(SYMLINK_TYPE) {
                     broken(&rules::SYMLINK_TYPE, "FndrFileInfo", "fdType", 0, report);

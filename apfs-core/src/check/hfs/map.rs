@@ -58,7 +58,11 @@ pub(super) fn check(
             report.broken(&rules::MAP_FREE, Corrupt::new(Damage::Contradiction, place));
         } else if used && !reached && walked.complete {
             let place = node_place(tree, number, "");
-            report.broken(&rules::MAP_LOST, Corrupt::new(Damage::Contradiction, place));
+            // What holds nothing was forgotten, what holds something was lost.
+            let bytes = tree.node_bytes(number);
+            let is_empty = bytes.is_ok_and(|bytes| be16_at(&bytes, 10) == Some(0));
+            let rule = if is_empty { &rules::MAP_LEAK } else { &rules::MAP_LOST };
+            report.broken(rule, Corrupt::new(Damage::Contradiction, place));
         } else if zeroed && !used && !reached {
             let bytes = tree.node_bytes(number);
             if bytes.is_ok_and(|bytes| bytes.iter().any(|byte| *byte != 0)) {

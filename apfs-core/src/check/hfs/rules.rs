@@ -113,6 +113,8 @@ rules! {
         "Bits behind the last node are clear.";
     UNUSED_NODE = MAP "H0505" Warning "unused-node-not-zero"
         "Unused nodes are zeros, if the volume says so.";
+    MAP_LEAK = MAP "H0506" Warning "node-leaked"
+        "Every node that is marked as used holds something.";
     NODE_UNREADABLE = NODE "H0601" Error "node-unreadable"
         "Every node can be read.";
     NODE_HEAD = NODE "H0602" Error "node-descriptor"
@@ -229,10 +231,12 @@ rules! {
         "The header of a compressed file, and the table of its chunks, make sense.";
     COMPRESSED_DATA = COMPRESSION "H1303" Warning "compressed-data-fork"
         "A compressed file has no data fork.";
-    SYMLINK_SIZE = SPECIAL "H1401" Error "symlink-size"
-        "The target of a symbolic link has 1 to 1,024 bytes.";
+    SYMLINK_EMPTY = SPECIAL "H1401" Error "symlink-empty"
+        "A symbolic link has a target.";
     SYMLINK_TYPE = SPECIAL "H1402" Note "symlink-type"
         "A symbolic link has the Finder type and creator of one.";
     SPECIAL_DATA = SPECIAL "H1403" Warning "special-file-data"
         "Devices, pipes and sockets have no content.";
+    SYMLINK_LONG = SPECIAL "H1404" Warning "symlink-long"
+        "The target of a symbolic link has at most 1,024 bytes, as macOS demands.";
 }
