@@ -1,5 +1,6 @@
 //! Checking: everything that a file system says is read, and what is said twice is compared.
 
+pub mod disk;
 pub mod finding;
 pub mod hfs;
 pub mod options;
@@ -7,6 +8,7 @@ pub mod report;
 pub mod rule;
 pub mod summary;
 
+pub use disk::rules;
 pub use finding::{Finding, Findings, Tally};
 pub use options::CheckOptions;
 pub use report::Report;
