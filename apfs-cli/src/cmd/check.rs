@@ -2,11 +2,12 @@
 
 use core::cell::Cell;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use apfs_core::check::{self, CheckOptions, Finding, Rule, Severity, Summary};
 use apfs_core::text::escape::Escaped;
-use apfs_core::{AnyVolume, Class, Corrupt, Damage, Error, Place};
+use apfs_core::{AnyVolume, Class, Corrupt, Damage, Error, Format, Place};
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ use crate::args::{ChecksumPolicy, Common, Source};
 use crate::exit::{Failure, Outcome};
 use crate::held::Held;
 use crate::out::Out;
+use crate::secrets::SecretArgs;
 use crate::session::Session;
 
 #[derive(Debug, ClapArgs)]
@@ -29,8 +31,16 @@ Examples:
 Nothing is repaired. Exit status 1: an error was found (with --strict a warning), or something could not be
 checked: it is locked, or can't be read. Warnings and notes alone: 0.")]
 pub(crate) struct Check {
+    /// Disk image, sparse bundle, first file of a split image, or device node
+    #[arg(value_name = "IMAGE", required_unless_present = "list_rules")]
+    image: Option<PathBuf>,
+
     #[command(flatten)]
-    source: Option<Source>,
+    secrets: SecretArgs,
+
+    /// Take the image for one of this format, whatever it looks like (see `apfs info --help`)
+    #[arg(long = "as", value_name = "FORMAT", help_heading = "How to read")]
+    open_as: Option<Format>,
 
     /// Only this partition, by the number that info shows
     #[arg(long, value_name = "N")]
@@ -161,9 +171,10 @@ pub(crate) fn run(args: &Check) -> Result<Outcome, Failure> {
     if args.list_rules {
         return list(&rules, args);
     }
-    let Some(source) = &args.source else {
+    let Some(image) = args.image.clone() else {
         return Err(Failure::Usage("which image? (--list-rules needs none)".to_owned()));
     };
+    let source = Source { image, secrets: args.secrets.clone(), open_as: args.open_as, mmap: false };
     let common = Common {
         source: source.clone(),
         volume: None,
@@ -212,7 +223,13 @@ fn list(rules: &[&'static Rule], args: &Check) -> Result<Outcome, Failure> {
             group = rule.group.code;
             out.display(format_args!("{group} {}\n", rule.group.name))?;
         }
-        out.display(format_args!("  {} {:<7} {:<28} {}", rule.code, rule.severity, rule.name, rule.text))?;
+        out.display(format_args!(
+            "  {} {:<7} {:<28} {}",
+            rule.code,
+            rule.severity.name(),
+            rule.name,
+            rule.text
+        ))?;
         out.line()?;
     }
     out.flush()?;
