@@ -91,6 +91,9 @@ impl Check<'_, '_> {
         let mut catalog = Catalog::new(volume, &mut forks, &mut self.sums);
         let mut walked = walk(tree, &mut self.report, cancel, &mut |at, report| catalog.record(at, report))?;
         catalog.finish(&mut self.report)?;
+        if walked.complete {
+            catalog.tell_later(&mut self.report);
+        }
         let counts = catalog.counts;
         self.nodes(tree, &mut walked)?;
         self.report.checked("catalog records", walked.records);
@@ -111,7 +114,7 @@ impl Check<'_, '_> {
         }
         let followed = forks.complete && self.complete;
         if let Some((tree, found)) = overflow {
-            if followed && found.records != forks.overflow_records {
+            if self.complete && found.records != forks.overflow_records {
                 extents::find_alone(volume, tree, &mut self.report)?;
             }
         }
