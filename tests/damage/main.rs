@@ -10,6 +10,7 @@
     reason = "a panic is a failed test"
 )]
 
+mod cases;
 mod ceilings;
 mod contents;
 mod flips;
