@@ -1,11 +1,10 @@
 //! What all parts of a check share: the container, the choices, and the way of what is found.
 
-use super::super::finding::Tally;
 use super::super::options::CheckOptions;
 use super::super::report::Report;
 use super::super::rule::Rule;
 use super::classify::rule_of;
-use super::rules::UNREADABLE;
+use super::rules::{STRUCTURE, UNREADABLE};
 use crate::apfs::Container;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
@@ -71,6 +70,17 @@ impl Context<'_> {
         }
     }
 
+    /// As [`Context::error`], with a rule for damage that the reader's words put nowhere.
+    pub(super) fn error_or(&mut self, rule: &'static Rule, what: &str, error: Error) -> Result<()> {
+        match error {
+            Error::Corrupt(corrupt) if core::ptr::eq(rule_of(&corrupt), &STRUCTURE) => {
+                self.broken(rule, *corrupt);
+                Ok(())
+            }
+            error => self.error(what, error),
+        }
+    }
+
     fn other_error(&mut self, what: &str, error: Error) -> Result<()> {
         match error {
             Error::Cancelled => Err(Error::Cancelled),
@@ -98,10 +108,5 @@ impl Context<'_> {
     /// Asks whether to stop.
     pub(super) fn go_on(&self) -> Result<()> {
         if self.cancel.is_some_and(|cancel| cancel()) { Err(Error::Cancelled) } else { Ok(()) }
-    }
-
-    /// Findings so far.
-    pub(super) fn tally(&self) -> Tally {
-        self.report.summary().tally
     }
 }

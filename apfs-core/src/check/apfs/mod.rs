@@ -6,6 +6,7 @@
 mod catalog;
 mod check;
 mod checkpoint;
+mod claims;
 mod classify;
 mod container;
 mod context;
