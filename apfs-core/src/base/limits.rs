@@ -52,6 +52,8 @@ pub struct Limits {
     pub kdf_rounds: u32,
     /// Attempts to open something with a password or key. Default 256.
     pub unlock_attempts: u32,
+    /// Runs of blocks with their owners that a check of a volume keeps. Default 8,000,000: 96 MB.
+    pub check_runs: usize,
 }
 
 impl Default for Limits {
@@ -78,6 +80,7 @@ impl Default for Limits {
             image_segments: 100_000,
             kdf_rounds: 20_000_000,
             unlock_attempts: 256,
+            check_runs: 8_000_000,
         }
     }
 }

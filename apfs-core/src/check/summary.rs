@@ -44,6 +44,11 @@ impl Summary {
         }
         self.unchecked.extend(other.unchecked);
     }
+
+    /// Something is not checked.
+    pub fn leave_out(&mut self, what: String, why: String) {
+        self.unchecked.push(Unchecked { what, why });
+    }
 }
 
 /// Counts more of something.

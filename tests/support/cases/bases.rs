@@ -13,6 +13,31 @@ pub enum Base {
     Hfs(Box<HfsImage>),
 }
 
+/// Names of all images.
+pub const NAMES: [&str; 21] = [
+    "plain",
+    "small",
+    "checkpoints",
+    "multi-level",
+    "snapshots",
+    "clones",
+    "encrypted",
+    "sealed",
+    "group",
+    "hfs",
+    "hfs-small",
+    "hfs-tall",
+    "hfs-fragments",
+    "hfs-special-fragments",
+    "hfs-attributes",
+    "hfs-links",
+    "hfs-dir-links",
+    "hfs-compressed",
+    "hfs-journaled",
+    "hfs-odd",
+    "hfs-maps",
+];
+
 impl Base {
     /// The image of a name that cases use. Files have the names and sizes said at each builder.
     pub fn named(name: &str) -> Option<Base> {
@@ -38,9 +63,9 @@ impl Base {
             "hfs-attributes" => hfs(hfs_volumes::fork_attributes(30)),
             "hfs-links" => hfs(hfs_volumes::file_links()),
             "hfs-dir-links" => hfs(hfs_volumes::dir_links()),
-            "hfs-compressed" => hfs(hfs_volumes::compressed(&[3, 4, 7, 8])),
+            "hfs-compressed" => hfs(plain_flags(hfs_volumes::compressed(&[3, 4, 7, 8]))),
             "hfs-journaled" => hfs(hfs_volumes::rich("Journaled").journal(512 << 10, JournalState::Empty)),
-            "hfs-odd" => hfs(hfs_volumes::odd_files()),
+            "hfs-odd" => hfs(hfs_volumes::odd_files().option(|options| options.finder_info = [0; 8])),
             "hfs-maps" => hfs(hfs_volumes::maps()),
             _ => None,
         }
@@ -118,6 +143,11 @@ fn clones() -> VolumeBuilder {
         4096,
         hfs_volumes::pattern(4096),
     )
+}
+
+/// Without the flag for compression on a file that is not compressed.
+fn plain_flags(volume: HfsBuilder) -> HfsBuilder {
+    volume.item("/not packed", |item| item.owner_flags = 0)
 }
 
 /// A system and a data volume of one group.
