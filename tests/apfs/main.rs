@@ -21,6 +21,7 @@ mod reads;
 mod sample;
 mod scan;
 mod sealed;
+mod space;
 mod threads;
 mod trees;
 mod variants;

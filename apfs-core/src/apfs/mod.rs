@@ -1,11 +1,12 @@
 //! APFS, from raw structures (floor 3) over objects and trees (floor 4) to readable volumes (floor 5).
 
-mod area;
+pub(crate) mod area;
 pub mod btree;
 pub mod checkpoint;
 mod compressed;
 pub mod container;
 mod data;
+pub mod extentref;
 mod fs;
 pub mod key_blob;
 pub mod keybag;
@@ -18,6 +19,7 @@ pub mod raw;
 pub mod record;
 pub mod scan;
 pub mod snapshot;
+pub mod space;
 mod store;
 pub mod superblock;
 pub mod tree_kind;

@@ -78,6 +78,12 @@ impl Omap {
         Ok(Omap { store, raw, tree, newest })
     }
 
+    /// All fields as stored.
+    #[must_use]
+    pub fn raw(&self) -> &OmapPhys {
+        &self.raw
+    }
+
     /// The mapping tree.
     #[must_use]
     pub fn tree(&self) -> &Tree {
@@ -182,7 +188,8 @@ fn key(oid: Oid, xid: Xid) -> [u8; 16] {
     key
 }
 
-fn decode(key: &[u8], value: &[u8]) -> Option<(Oid, Mapping)> {
+/// Object and mapping of a record.
+pub(crate) fn decode(key: &[u8], value: &[u8]) -> Option<(Oid, Mapping)> {
     let (key, value): (&OmapKey, &OmapVal) = (pod(key)?, pod(value)?);
     let mapping = Mapping {
         xid: Xid(key.ok_xid.get()),

@@ -25,6 +25,12 @@ pub struct Limits {
     pub journal_ranges: usize,
     /// Snapshots of one volume. Default 1,000,000.
     pub snapshots: usize,
+    /// Runs of blocks that are remembered at once to tell whose they are: extents of one volume, and what owns blocks in
+    /// one container. Default 8,000,000, of 32 bytes each.
+    pub space_runs: usize,
+    /// Facts that a check of one volume keeps to compare them: about three for each file, of 32 bytes on average.
+    /// Default 400,000,000.
+    pub check_facts: u64,
     /// Entries of a partition table, extended partitions included. Default 1,024.
     pub partitions: u32,
     /// Disk images inside one another. Default 8.
@@ -63,6 +69,8 @@ impl Default for Limits {
             repeated_dirs: 1_000_000,
             journal_ranges: 500_000,
             snapshots: 1_000_000,
+            space_runs: 8_000_000,
+            check_facts: 400_000_000,
             partitions: 1024,
             image_depth: 8,
             image_chunk_bytes: 32 << 20,

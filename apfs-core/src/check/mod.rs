@@ -1,5 +1,6 @@
 //! Checking: everything that a file system says is read, and what is said twice is compared.
 
+pub mod apfs;
 pub mod disk;
 pub mod finding;
 pub mod hfs;

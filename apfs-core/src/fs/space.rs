@@ -14,9 +14,23 @@ pub struct BlockRun {
     pub used: bool,
 }
 
-/// Cuts bits, the highest of each byte first, into runs of equal ones. They stand for blocks from `first` on, at most
-/// `count` of them.
-pub(crate) fn each_run(bits: &[u8], first: u64, count: u64, each: &mut impl FnMut(BlockRun)) {
+/// Which bit of a byte stands for the first block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FirstBit {
+    /// As HFS+ has it.
+    Highest,
+    /// As APFS has it.
+    Lowest,
+}
+
+/// Cuts bits into runs of equal ones. They stand for blocks from `first` on, at most `count` of them.
+pub(crate) fn each_run(
+    bits: &[u8],
+    order: FirstBit,
+    first: u64,
+    count: u64,
+    each: &mut impl FnMut(BlockRun),
+) {
     let count = count.min(len64(bits.len()).saturating_mul(8));
     let (mut run, mut at) = (None::<BlockRun>, 0u64);
     let mut add = |start: u64, count: u64, used: bool| match &mut run {
@@ -32,7 +46,10 @@ pub(crate) fn each_run(bits: &[u8], first: u64, count: u64, each: &mut impl FnMu
         match byte {
             _ if here == 0 => break,
             0 | 0xFF => add(at, here, *byte != 0),
-            byte => (0..here).for_each(|bit| add(at.saturating_add(bit), 1, byte << bit & 0x80 != 0)),
+            byte => {
+                let byte = if order == FirstBit::Lowest { byte.reverse_bits() } else { *byte };
+                (0..here).for_each(|bit| add(at.saturating_add(bit), 1, byte << bit & 0x80 != 0));
+            }
         }
         at = at.saturating_add(here);
     }
@@ -48,7 +65,9 @@ mod tests {
 
     fn runs(bits: &[u8], first: u64, count: u64) -> Vec<(u64, u64, bool)> {
         let mut runs = Vec::new();
-        each_run(bits, first, count, &mut |run| runs.push((run.start, run.count, run.used)));
+        each_run(bits, FirstBit::Highest, first, count, &mut |run| {
+            runs.push((run.start, run.count, run.used))
+        });
         runs
     }
 
@@ -60,5 +79,15 @@ mod tests {
         assert_eq!(runs(&[0xFF], 0, 3), [(0, 3, true)]);
         assert_eq!(runs(&[0xFF], 0, 99), [(0, 8, true)], "no more than there are bits");
         assert_eq!(runs(&[], 0, 5), []);
+    }
+
+    /// The same with the lowest bit first.
+    #[test]
+    fn lowest_bit_first() {
+        let mut runs = Vec::new();
+        each_run(&[0xF0, 0x01], FirstBit::Lowest, 0, 12, &mut |run| {
+            runs.push((run.start, run.count, run.used));
+        });
+        assert_eq!(runs, [(0, 4, false), (4, 5, true), (9, 3, false)]);
     }
 }

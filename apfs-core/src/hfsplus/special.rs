@@ -16,7 +16,7 @@ use crate::base::bytes::{len64, pod, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::flaw::Flaw;
-use crate::fs::space::{BlockRun, each_run};
+use crate::fs::space::{BlockRun, FirstBit, each_run};
 use crate::fs::types::ExtentRun;
 
 /// Bytes of the bitmap that are read at a time.
@@ -145,7 +145,7 @@ impl Volume {
                 return Err(Error::Misuse("the bitmap ends before its length"));
             }
             let mut result = Ok(());
-            each_run(buffer.get(..read).unwrap_or(&[]), first, here, &mut |run| {
+            each_run(buffer.get(..read).unwrap_or(&[]), FirstBit::Highest, first, here, &mut |run| {
                 if result.is_ok() {
                     result = each(run);
                 }

@@ -2,3 +2,4 @@
 
 pub mod cursor;
 pub mod node;
+pub(crate) mod walk;

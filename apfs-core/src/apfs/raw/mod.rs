@@ -4,6 +4,7 @@
 
 pub mod btree;
 pub mod container;
+pub mod extentref;
 pub mod fs;
 pub mod keybag;
 pub mod object;
@@ -11,4 +12,5 @@ pub mod omap;
 pub mod rolling;
 pub mod sealed;
 pub mod snapshot;
+pub mod spaceman;
 pub mod volume;

@@ -40,6 +40,10 @@ pub const OBJECT_TYPE_BTREE: u32 = 0x02;
 pub const OBJECT_TYPE_BTREE_NODE: u32 = 0x03;
 /// Space manager.
 pub const OBJECT_TYPE_SPACEMAN: u32 = 0x05;
+/// Addresses of chunk info blocks.
+pub const OBJECT_TYPE_SPACEMAN_CAB: u32 = 0x06;
+/// Chunks of the space manager.
+pub const OBJECT_TYPE_SPACEMAN_CIB: u32 = 0x07;
 /// Free queue tree of the space manager.
 pub const OBJECT_TYPE_SPACEMAN_FREE_QUEUE: u32 = 0x09;
 /// Tree of extents of a fragmented checkpoint area.
@@ -58,6 +62,8 @@ pub const OBJECT_TYPE_BLOCKREFTREE: u32 = 0x0F;
 pub const OBJECT_TYPE_SNAPMETATREE: u32 = 0x10;
 /// Tree of the snapshots of an object map.
 pub const OBJECT_TYPE_OMAP_SNAPSHOT: u32 = 0x13;
+/// Place of the EFI driver.
+pub const OBJECT_TYPE_EFI_JUMPSTART: u32 = 0x14;
 /// State of a change of encryption.
 pub const OBJECT_TYPE_ER_STATE: u32 = 0x18;
 /// More metadata of a snapshot.
