@@ -180,6 +180,8 @@ pub(crate) fn run(args: &Check) -> Result<Outcome, Failure> {
         volume: None,
         snapshot: None,
         backup: None,
+        merged: false,
+        without_data: false,
         checkpoint: args.checkpoint,
         partition: args.partition,
         checksums: ChecksumPolicy::Require,
@@ -322,8 +324,7 @@ fn apfs(
     cancel: &(dyn Fn() -> bool + Sync),
     sink: &mut dyn FnMut(Finding),
 ) -> apfs_core::Result<Summary> {
-    let _ = (container, options, cancel, sink);
-    Ok(Summary::default())
+    check::apfs::check(container, options, Some(cancel), sink)
 }
 
 /// Findings on their way out.

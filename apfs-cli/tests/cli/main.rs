@@ -10,5 +10,6 @@ mod hfs;
 mod image;
 mod info;
 mod list;
+mod merged;
 mod secrets;
 mod support;
