@@ -191,7 +191,7 @@ fn smoke_of_checks() {
             apfs_fuzz::check::of_hfs,
             &format!("check, run {run} of seed {seed}: {input:?}"),
         );
-        let input = mutate::fresh(&mut rng);
+        let input = fresh(&mut rng);
         check(
             &input.encode(),
             apfs_fuzz::check::of_apfs,
