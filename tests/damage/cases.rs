@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use std::sync::Arc;
 
+use apfs_core::apfs::Container;
 use apfs_core::check::{self, CheckOptions, Finding, Severity};
-use apfs_core::{OpenOptions, hfsplus};
+use apfs_core::{OpenOptions, Secret, hfsplus};
 use apfs_tests::build::Image;
 use apfs_tests::build::hfs::HfsImage;
 use apfs_tests::cases::bases::NAMES;
@@ -42,8 +43,13 @@ fn findings_of(name: &str, base: &Base, snapshots: bool) -> Vec<Finding> {
 }
 
 fn check_apfs(name: &str, image: &Image, options: &CheckOptions) -> Vec<Finding> {
-    let _ = (name, image, options, Base::password(name));
-    Vec::new()
+    let mut open = OpenOptions::default();
+    open.secrets.extend(Base::password(name).map(Secret::password));
+    let container = Container::open(Arc::new(image.bytes.clone()), open);
+    let container = container.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let mut findings = Vec::new();
+    check::apfs::check(&container, options, None, &mut |finding| findings.push(finding)).unwrap();
+    findings
 }
 
 fn check_hfs(name: &str, image: &HfsImage, options: &CheckOptions) -> Vec<Finding> {

@@ -322,8 +322,7 @@ fn apfs(
     cancel: &(dyn Fn() -> bool + Sync),
     sink: &mut dyn FnMut(Finding),
 ) -> apfs_core::Result<Summary> {
-    let _ = (container, options, cancel, sink);
-    Ok(Summary::default())
+    check::apfs::check(container, options, Some(cancel), sink)
 }
 
 /// Findings on their way out.

@@ -102,9 +102,14 @@ fn fusion(check: &mut Context<'_>, claims: &mut Claims, ephemeral: &mut Vec<Oid>
     if raw.nx_fusion_wbc_oid.get() != 0 {
         ephemeral.push(Oid(raw.nx_fusion_wbc_oid.get()));
         // Its lists are chained from one another.
-        ephemeral.extend(check.container.checkpoint().mappings().iter().filter_map(|mapping| {
-            (mapping.type_and_flags & 0xFFFF == 0x17).then_some(mapping.oid)
-        }));
+        ephemeral.extend(
+            check
+                .container
+                .checkpoint()
+                .mappings()
+                .iter()
+                .filter_map(|mapping| (mapping.type_and_flags & 0xFFFF == 0x17).then_some(mapping.oid)),
+        );
     }
     if root.0 != 0 {
         let _ = (&FUSION_TREE, Owner::Container("middle tree"));

@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use super::context::Context;
 use super::rules::{
-    CHECKPOINT_PASSED, EPHEMERAL_OBJECT, EPHEMERAL_PLACE, EPHEMERAL_UNUSED, EPHEMERAL_VOLUME, MAPPING, NEXT_OID,
-    RESERVED_OID, RING_INDEX, SAME_OID,
+    CHECKPOINT_PASSED, EPHEMERAL_OBJECT, EPHEMERAL_PLACE, EPHEMERAL_UNUSED, EPHEMERAL_VOLUME, MAPPING,
+    NEXT_OID, RESERVED_OID, RING_INDEX, SAME_OID,
 };
 use crate::apfs::raw::container::NX_XP_FRAGMENTED;
 use crate::apfs::raw::object::OBJECT_TYPE_MASK;
@@ -29,7 +29,8 @@ pub(super) fn check(check: &mut Context<'_>) -> Result<()> {
         }
         let corrupt = match &rejected.reason {
             Error::Corrupt(corrupt) => (**corrupt).clone(),
-            other => Corrupt::new(Damage::Missing, Place::new("nx_superblock_t", "").block(rejected.block)).found(other),
+            other => Corrupt::new(Damage::Missing, Place::new("nx_superblock_t", "").block(rejected.block))
+                .found(other),
         };
         let remark = alloc::format!("checkpoint {} was passed over", rejected.xid);
         check.report.remark(&CHECKPOINT_PASSED, corrupt, remark);
@@ -74,11 +75,14 @@ fn rings(check: &mut Context<'_>) {
     }
     let mappings = check.container.checkpoint().mappings();
     let block_size = check.container.block_size();
-    let total = mappings.iter().fold(0u64, |sum, one| sum.saturating_add(block_size.blocks_for(one.size.into())));
+    let total =
+        mappings.iter().fold(0u64, |sum, one| sum.saturating_add(block_size.blocks_for(one.size.into())));
     if check.container.checkpoint().ephemeral_damage().is_none() {
         check.equal(&RING_INDEX, place("nx_xp_data_len"), total, raw.nx_xp_data_len.get().into());
     }
-    let at = u64::from(raw.nx_xp_desc_index.get()).saturating_add(raw.nx_xp_desc_len.get().into()).saturating_sub(1);
+    let at = u64::from(raw.nx_xp_desc_index.get())
+        .saturating_add(raw.nx_xp_desc_len.get().into())
+        .saturating_sub(1);
     let area = u64::from(raw.nx_xp_desc_blocks.get());
     if raw.nx_xp_desc_blocks.get() & NX_XP_FRAGMENTED == 0 {
         let expected = at.checked_rem(area).map_or(0, |at| at.saturating_add(raw.nx_xp_desc_base.get()));
@@ -101,8 +105,12 @@ fn mappings(check: &mut Context<'_>) {
     let mut expected = area.as_ref().ok().and_then(|area| area.block(raw.nx_xp_data_index.get().into()));
     let mut oids: Vec<Oid> = Vec::new();
     for mapping in container.checkpoint().mappings() {
-        let place =
-            |field| Place::new("checkpoint_mapping_t", field).block(mapping.block).oid(mapping.oid).xid(superblock.xid());
+        let place = |field| {
+            Place::new("checkpoint_mapping_t", field)
+                .block(mapping.block)
+                .oid(mapping.oid)
+                .xid(superblock.xid())
+        };
         if !EPHEMERAL_TYPES.contains(&(mapping.type_and_flags & OBJECT_TYPE_MASK)) {
             check.range(&MAPPING, place("cpm_type"), alloc::format!("{:#x}", mapping.type_and_flags));
         }
@@ -110,7 +118,12 @@ fn mappings(check: &mut Context<'_>) {
             check.range(&RESERVED_OID, place("cpm_oid"), mapping.oid);
         }
         if mapping.oid.0 >= raw.nx_next_oid.get() {
-            check.differs(&NEXT_OID, place("cpm_oid"), alloc::format!("below {:#x}", raw.nx_next_oid.get()), mapping.oid);
+            check.differs(
+                &NEXT_OID,
+                place("cpm_oid"),
+                alloc::format!("below {:#x}", raw.nx_next_oid.get()),
+                mapping.oid,
+            );
         }
         if oids.contains(&mapping.oid) {
             check.range(&SAME_OID, place("cpm_oid"), mapping.oid);

@@ -7,8 +7,8 @@ use super::claims::{Claims, Owner};
 use super::context::Context;
 use super::rules::{
     DEVICE_SHORT, EPHEMERAL_INFO, FUSION_CACHE, JUMPSTART_EXTENTS, JUMPSTART_FIELD, LCFD, MAX_VOLUMES,
-    NEXT_XID, NX_FEATURES, NX_FLAGS, NX_FUSION, NX_TEST, OBJECT_FLAGS, REAPER_BUFFER, REAPER_EMPTY, REAPER_FIELD,
-    REAPER_FLAGS, REAPER_IDS, REAPER_LIST, SAME_VOLUME, ZERO_DAMAGED, ZERO_DIFFERS, ZERO_NEWER,
+    NEXT_XID, NX_FEATURES, NX_FLAGS, NX_FUSION, NX_TEST, OBJECT_FLAGS, REAPER_BUFFER, REAPER_EMPTY,
+    REAPER_FIELD, REAPER_FLAGS, REAPER_IDS, REAPER_LIST, SAME_VOLUME, ZERO_DAMAGED, ZERO_DIFFERS, ZERO_NEWER,
 };
 use crate::apfs::object::{Expect, XidRule};
 use crate::apfs::raw::container::{NX_XP_FRAGMENTED, NxFeatures, NxIncompat, Prange};
@@ -46,7 +46,9 @@ pub(super) fn superblock(check: &mut Context<'_>) -> Result<()> {
     }
     let most = bytes.div_ceil(BYTES_PER_VOLUME).clamp(1, 100);
     let max = u64::from(raw.nx_max_file_systems.get());
-    if max != most {
+    let slots = len64(raw.nx_fs_oid.iter().filter(|oid| oid.get() != 0).count());
+    // Some formatters make room for as many volumes as they were asked for.
+    if max != most && max != slots {
         check.differs(&MAX_VOLUMES, place("nx_max_file_systems"), most, max);
     }
     let mut oids = BTreeSet::new();
@@ -83,9 +85,10 @@ pub(super) fn superblock(check: &mut Context<'_>) -> Result<()> {
         ("nx_fusion_wbc_oid", raw.nx_fusion_wbc_oid.get() != 0),
         ("nx_fusion_wbc", raw.nx_fusion_wbc.pr_block_count.get() != 0),
     ];
-    for (field, found) in fusion.into_iter().filter(|(field, found)| {
-        *found != is_fusion && !(is_fusion && field.starts_with("nx_fusion_wbc"))
-    }) {
+    for (field, found) in fusion
+        .into_iter()
+        .filter(|(field, found)| *found != is_fusion && !(is_fusion && field.starts_with("nx_fusion_wbc")))
+    {
         check.differs(&NX_FUSION, place(field), is_fusion, found);
     }
     if is_fusion && raw.nx_fusion_wbc_oid.get() != 0 {
@@ -190,10 +193,14 @@ pub(super) fn jumpstart(check: &mut Context<'_>, claims: &mut Claims) -> Result<
             return Ok(());
         };
         rest = behind;
-        let run = BlockRange { start: Paddr(extent.pr_start_paddr.get()), count: extent.pr_block_count.get() };
+        let run =
+            BlockRange { start: Paddr(extent.pr_start_paddr.get()), count: extent.pr_block_count.get() };
         if run.count == 0 || !run.fits(container.superblock().block_count()) {
             let found = alloc::format!("{} blocks from {}", run.count, run.start);
-            check.broken(&JUMPSTART_EXTENTS, Corrupt::new(Damage::PastEnd, place("nej_rec_extents")).found(found));
+            check.broken(
+                &JUMPSTART_EXTENTS,
+                Corrupt::new(Damage::PastEnd, place("nej_rec_extents")).found(found),
+            );
             continue;
         }
         blocks = blocks.saturating_add(run.count);
@@ -289,7 +296,9 @@ pub(super) fn areas(check: &mut Context<'_>, claims: &mut Claims) -> Result<()> 
         if len & NX_XP_FRAGMENTED != 0 {
             let tree = container.tree(&crate::apfs::tree_kind::EXTENT_LIST, Oid(base));
             if let Some(tree) = check.take(name, tree)? {
-                super::trees::walk(check, &tree, &mut |_, node| claims.block(node.block(), Owner::Container(name)))?;
+                super::trees::walk(check, &tree, &mut |_, node| {
+                    claims.block(node.block(), Owner::Container(name))
+                })?;
             }
         }
     }

@@ -76,7 +76,8 @@ pub(super) fn compare(
         if next > at {
             let place = Place::new("j_phys_ext_val_t", "refcnt").block(Paddr(at)).xid(xid);
             let blocks = next.saturating_sub(at);
-            let damage = |damage| Corrupt::new(damage, place.clone()).found(alloc::format!("{blocks} blocks"));
+            let damage =
+                |damage| Corrupt::new(damage, place.clone()).found(alloc::format!("{blocks} blocks"));
             if new > 1 {
                 check.broken(&PHYS_OVERLAP, damage(Damage::Overlap));
             }

@@ -59,10 +59,16 @@ pub(super) struct Mappings {
 }
 
 /// Reads all of a map, and claims its blocks and what they lead to.
-pub(super) fn read(check: &mut Context<'_>, omap: &Omap, whose: Whose, claims: &mut Claims) -> Result<Mappings> {
+pub(super) fn read(
+    check: &mut Context<'_>,
+    omap: &Omap,
+    whose: Whose,
+    claims: &mut Claims,
+) -> Result<Mappings> {
     let raw = omap.raw();
     let header = Oid(raw.om_o.o_oid.get());
-    let place = |field| Place::new("omap_phys_t", field).block(Paddr(header.0)).xid(Xid(raw.om_o.o_xid.get()));
+    let place =
+        |field| Place::new("omap_phys_t", field).block(Paddr(header.0)).xid(Xid(raw.om_o.o_xid.get()));
     let flags = raw.om_flags.get();
     let hex = |number: u32| alloc::format!("{number:#x}");
     if flags & !KNOWN_FLAGS != 0 {
@@ -92,14 +98,22 @@ pub(super) fn read(check: &mut Context<'_>, omap: &Omap, whose: Whose, claims: &
     let seen = trees::walk(check, omap.tree(), &mut |check, node| {
         claims.block(node.block(), owner)?;
         for index in 0..if node.level() == 0 { node.count() } else { 0 } {
-            let Some((oid, mapping)) = node.value(index).and_then(|value| decode(node.key(index), value)) else {
+            let Some((oid, mapping)) = node.value(index).and_then(|value| decode(node.key(index), value))
+            else {
                 continue;
             };
             if mapping.xid > node.header().xid {
                 let place = Place { structure: "omap_key_t", oid: Some(oid), ..node.place("ok_xid") };
-                check.differs(&OMAP_VALUE, place, alloc::format!("at most {}", node.header().xid), mapping.xid);
+                check.differs(
+                    &OMAP_VALUE,
+                    place,
+                    alloc::format!("at most {}", node.header().xid),
+                    mapping.xid,
+                );
             }
-            let at = |field| Place { structure: "omap_val_t", oid: Some(oid), ..node.place(field) }.xid(mapping.xid);
+            let at = |field| {
+                Place { structure: "omap_val_t", oid: Some(oid), ..node.place(field) }.xid(mapping.xid)
+            };
             mapping_alone(check, whose, newest, limits, oid, &mapping, &at);
             if len64(found.all.len()) >= most {
                 return Err(crate::base::error::Error::limit("mappings", most, most.saturating_add(1)));
@@ -109,7 +123,8 @@ pub(super) fn read(check: &mut Context<'_>, omap: &Omap, whose: Whose, claims: &
                 let count = u64::from(mapping.size).div_ceil(limits.0);
                 let run = BlockRange { start: mapping.block, count };
                 if run.fits(limits.1) {
-                    claims.add(run, if is_container { Owner::Container("volume superblock") } else { owner })?;
+                    claims
+                        .add(run, if is_container { Owner::Container("volume superblock") } else { owner })?;
                     found.blocks = found.blocks.saturating_add(count);
                 }
             }

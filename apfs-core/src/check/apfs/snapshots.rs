@@ -7,8 +7,8 @@ use super::claims::{Claims, Owner};
 use super::context::Context;
 use super::omap::Mappings;
 use super::rules::{
-    KEY_FORM, NEXT_OBJ_ID, NUM_SNAPSHOTS, RECORD_TYPE, SNAP_COUNT, SNAP_FLAGS, SNAP_META_EXT, SNAP_NAME_MISSING,
-    SNAP_OMAP, SNAP_RECORD_MISSING, SNAP_SUPERBLOCK, SNAP_TREE_TYPE, SNAP_VALUE, SNAP_XID,
+    KEY_FORM, NEXT_OBJ_ID, NUM_SNAPSHOTS, RECORD_TYPE, SNAP_COUNT, SNAP_FLAGS, SNAP_META_EXT,
+    SNAP_NAME_MISSING, SNAP_OMAP, SNAP_RECORD_MISSING, SNAP_SUPERBLOCK, SNAP_TREE_TYPE, SNAP_VALUE, SNAP_XID,
 };
 use super::trees;
 use crate::apfs::node::Node;
@@ -68,7 +68,8 @@ pub(super) fn read(
     let limit = check.container.limits().snapshots;
     let seen = trees::walk(check, &tree, &mut |check, node| {
         claims.block(node.block(), owner)?;
-        (0..if node.level() == 0 { node.count() } else { 0 }).for_each(|index| records.add(check, node, index));
+        (0..if node.level() == 0 { node.count() } else { 0 })
+            .for_each(|index| records.add(check, node, index));
         if records.by_xid.len() > limit {
             return Err(Error::limit("snapshots", len64(limit), len64(records.by_xid.len())));
         }
@@ -98,7 +99,9 @@ pub(super) fn read(
             check.broken(&SNAP_RECORD_MISSING, Corrupt::new(Damage::Missing, place.clone()).expected(xid));
         }
     }
-    for xid in mappings.snapshots.iter().filter(|xid| found.all.binary_search_by_key(xid, |one| &one.0).is_err()) {
+    for xid in
+        mappings.snapshots.iter().filter(|xid| found.all.binary_search_by_key(xid, |one| &one.0).is_err())
+    {
         let place = Place::new("j_snap_metadata_val_t", "").xid(*xid);
         check.broken(&SNAP_OMAP, Corrupt::new(Damage::Missing, place).found("an entry of the object map"));
     }
@@ -136,7 +139,10 @@ impl Records {
                 let len = usize::from(u16_at(key, 8).unwrap_or(0));
                 let name = get(key, 10, len).and_then(|name| name.strip_suffix(&[0]));
                 let (Some(name), Some(xid)) = (name, u64_at(value, 0)) else { return bad("name_len") };
-                if head & OBJ_ID_MASK != OBJ_ID_MASK || key.len() != len.saturating_add(10) || value.len() != 8 {
+                if head & OBJ_ID_MASK != OBJ_ID_MASK
+                    || key.len() != len.saturating_add(10)
+                    || value.len() != 8
+                {
                     check.range(&KEY_FORM, place("j_snap_name_key_t", ""), alloc::format!("{head:#x}"));
                 }
                 let place = place("j_snap_name_val_t", "snap_xid").xid(Xid(xid));

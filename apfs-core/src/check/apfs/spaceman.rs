@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::claims::{Claims, Owner, Settled};
 use super::context::Context;
 use super::rules::{
-    BITMAP_TAIL, CHUNK_FREE, CHUNK_XID, FQ_COUNT, FQ_ENTRY, FQ_LIMIT, FQ_OLDEST, FQ_OVERLAP, FQ_VALUE, LEAKED,
-    POOL_BITMAP, POOL_RING, SM_FLAGS, SM_FREE, SM_RESERVE, USED_BUT_FREE,
+    BITMAP_TAIL, CHUNK_FREE, CHUNK_XID, FQ_COUNT, FQ_ENTRY, FQ_LIMIT, FQ_OLDEST, FQ_OVERLAP, FQ_VALUE,
+    LEAKED, POOL_BITMAP, POOL_RING, SM_FLAGS, SM_FREE, SM_RESERVE, USED_BUT_FREE,
 };
 use super::trees;
 use crate::apfs::space::{Device, FreeQueue, Spaceman};
@@ -58,7 +58,9 @@ pub(super) fn read(
 
 fn place(check: &Context<'_>, field: &'static str) -> Place {
     let superblock = check.container.superblock();
-    Place::new("spaceman_phys_t", field).oid(Oid(superblock.raw().nx_spaceman_oid.get())).xid(superblock.xid())
+    Place::new("spaceman_phys_t", field)
+        .oid(Oid(superblock.raw().nx_spaceman_oid.get()))
+        .xid(superblock.xid())
 }
 
 /// A free queue: its entries, and what the space manager says of it.
@@ -83,7 +85,8 @@ fn free_queue(
             used.push(node.header().oid);
             for index in 0..if node.level() == 0 { node.count() } else { 0 } {
                 if node.value(index).and_then(|value| crate::base::bytes::u64_at(value, 0)) == Some(1) {
-                    let place = Place { structure: "spaceman_free_queue_entry_t", ..node.place("sfqk_paddr") };
+                    let place =
+                        Place { structure: "spaceman_free_queue_entry_t", ..node.place("sfqk_paddr") };
                     check.range(&FQ_VALUE, place, 1);
                 }
             }
@@ -116,7 +119,12 @@ fn free_queue(
             // Nodes that can't be read were told above.
             Err(error) => {
                 complete = false;
-                errors.extend(error.corrupt().filter(|corrupt| corrupt.place.structure.starts_with("spaceman")).cloned());
+                errors.extend(
+                    error
+                        .corrupt()
+                        .filter(|corrupt| corrupt.place.structure.starts_with("spaceman"))
+                        .cloned(),
+                );
             }
         }
         Ok(())
@@ -286,7 +294,11 @@ fn pool(
     }
     for (part, used) in wrong {
         let place = Place::new("spaceman_ip_bitmap", "").block(part.start);
-        let found = alloc::format!("{} blocks {}", part.count, if used { "used by no one" } else { "marked as free" });
+        let found = alloc::format!(
+            "{} blocks {}",
+            part.count,
+            if used { "used by no one" } else { "marked as free" }
+        );
         check.broken(&POOL_BITMAP, Corrupt::new(Damage::Contradiction, place).found(found));
     }
     ring(check, spaceman)
@@ -297,7 +309,8 @@ fn ring(check: &mut Context<'_>, spaceman: &Spaceman) -> Result<()> {
     let raw = spaceman.raw();
     let pool = spaceman.pool();
     let field = |field| Place::new("spaceman_phys_t", field).xid(check.container.xid());
-    let (head, tail, next_field) = (field("sm_ip_bm_free_head"), field("sm_ip_bm_free_tail"), field("sm_ip_bm_free_next_offset"));
+    let (head, tail, next_field) =
+        (field("sm_ip_bm_free_head"), field("sm_ip_bm_free_tail"), field("sm_ip_bm_free_next_offset"));
     let copies = u64::from(raw.sm_ip_bm_tx_multiplier.get()).saturating_mul(pool.bitmap_blocks);
     let size_place = field("sm_ip_bm_block_count");
     check.equal(&POOL_RING, size_place, copies, pool.ring.count);

@@ -208,7 +208,8 @@ fn visit(
         .saturating_add(table)
         .saturating_add(usize::from(raw.btn_table_space.len.get()));
     debug_assert!(entry <= 8, "entries of a table have 4 or 8 bytes");
-    let values_end = node.bytes().len().saturating_sub(if node.is_root() { size_of::<BtreeInfo>() } else { 0 });
+    let values_end =
+        node.bytes().len().saturating_sub(if node.is_root() { size_of::<BtreeInfo>() } else { 0 });
     let padded = |len: usize| if rules.aligned { len.next_multiple_of(8) } else { len };
 
     // Keys, from the start of their area up.

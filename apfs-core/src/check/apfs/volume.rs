@@ -15,11 +15,11 @@ use super::rules::{
     VOLUME_INDEX, VOLUME_NAME, VOLUME_RESERVED, VOLUME_ROLE, VOLUME_XID,
 };
 use super::{seal, snapshots, trees};
+use crate::apfs::Volume;
 use crate::apfs::extentref::{ExtentKind, PhysicalExtent};
 use crate::apfs::raw::extentref::{JPhysExtVal, PEXT_KIND_SHIFT};
 use crate::apfs::raw::volume::{ApfsModifiedBy, VolumeFeatures, VolumeFlags, VolumeIncompat};
 use crate::apfs::tree_kind::{EXTENT_REFERENCES, FEXT};
-use crate::apfs::Volume;
 use crate::base::bytes::{pod, u16_at, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::Result;
@@ -167,7 +167,8 @@ fn superblock(check: &mut Context<'_>, volume: &Volume) {
     let slot = crate::base::bytes::len64(volume.slot());
     check.equal(&VOLUME_INDEX, place("apfs_fs_index"), slot, raw.apfs_fs_index.get().into());
     let name = raw.apfs_volname.split(|byte| *byte == 0).next().unwrap_or(&[]);
-    let is_name = !name.is_empty() && name.len() < raw.apfs_volname.len() && core::str::from_utf8(name).is_ok();
+    let is_name =
+        !name.is_empty() && name.len() < raw.apfs_volname.len() && core::str::from_utf8(name).is_ok();
     if !is_name {
         check.broken(&VOLUME_NAME, Corrupt::new(Damage::Name, place("apfs_volname")));
     }
@@ -189,7 +190,8 @@ fn superblock(check: &mut Context<'_>, volume: &Volume) {
     }
     let sealed = superblock.is_sealed();
     let contradicts = flags.contains(VolumeFlags::UNENCRYPTED | VolumeFlags::ONEKEY)
-        || flags.contains(VolumeFlags::SPILLEDOVER) != incompatible.contains(VolumeIncompat::SECONDARY_FSROOT)
+        || flags.contains(VolumeFlags::SPILLEDOVER)
+            != incompatible.contains(VolumeIncompat::SECONDARY_FSROOT)
             && incompatible.contains(VolumeIncompat::SECONDARY_FSROOT);
     if flags.bits() & !KNOWN_FLAGS != 0 || contradicts {
         check.range(&VOLUME_FLAGS, place("apfs_fs_flags"), hex(flags.bits()));
@@ -282,7 +284,11 @@ fn history(check: &mut Context<'_>, volume: &Volume) {
         before = by.last_xid.get();
     }
     if raw.apfs_formatted_by.last_xid.get() > before {
-        check.range(&MODIFIED_BY, superblock_place(volume, "apfs_formatted_by"), raw.apfs_formatted_by.last_xid.get());
+        check.range(
+            &MODIFIED_BY,
+            superblock_place(volume, "apfs_formatted_by"),
+            raw.apfs_formatted_by.last_xid.get(),
+        );
     }
 }
 
@@ -356,7 +362,13 @@ impl PhysicalExtents {
         Ok(extents)
     }
 
-    fn tree(&mut self, check: &mut Context<'_>, volume: &Volume, root: Oid, claims: &mut Claims) -> Result<()> {
+    fn tree(
+        &mut self,
+        check: &mut Context<'_>,
+        volume: &Volume,
+        root: Oid,
+        claims: &mut Claims,
+    ) -> Result<()> {
         let opened = check.container.tree(&EXTENT_REFERENCES, root);
         let Some(tree) = check.take("extent references", opened)? else {
             self.complete = false;
@@ -399,7 +411,11 @@ impl PhysicalExtents {
                     self.blocks = self.blocks.saturating_add(extent.run.count);
                 }
                 if crate::base::bytes::len64(self.records.len()) >= most {
-                    return Err(crate::base::error::Error::limit("extent references", most, most.saturating_add(1)));
+                    return Err(crate::base::error::Error::limit(
+                        "extent references",
+                        most,
+                        most.saturating_add(1),
+                    ));
                 }
                 self.records.push((extent.run.start.0, extent.run.count, extent.kind, extent.refcnt));
             }
@@ -440,7 +456,11 @@ pub(super) fn compare(check: &mut Context<'_>, members: &[Member]) {
     for member in members {
         check.report.about(Some(member.slot));
         if let Some(other) = uuids.insert(member.uuid.0, member.slot) {
-            check.range(&SAME_UUID, place("apfs_vol_uuid"), alloc::format!("{} as volume {other}", member.uuid));
+            check.range(
+                &SAME_UUID,
+                place("apfs_vol_uuid"),
+                alloc::format!("{} as volume {other}", member.uuid),
+            );
         }
         if let Some(group) = member.group {
             groups.entry(group.0).or_default().push(*member);
@@ -451,9 +471,11 @@ pub(super) fn compare(check: &mut Context<'_>, members: &[Member]) {
         let with = |role| members.iter().filter(|member| member.role == role).count();
         let others = members.iter().filter(|member| ![ROLE_SYSTEM, ROLE_DATA].contains(&member.role)).count();
         if with(ROLE_SYSTEM) != 1 || with(ROLE_DATA) != 1 || others > 0 {
-            let found = alloc::format!("{} system, {} data, {others} others", with(ROLE_SYSTEM), with(ROLE_DATA));
+            let found =
+                alloc::format!("{} system, {} data, {others} others", with(ROLE_SYSTEM), with(ROLE_DATA));
             let place = place("apfs_role");
-            let corrupt = Corrupt::new(Damage::Contradiction, place).expected("one system and one data volume");
+            let corrupt =
+                Corrupt::new(Damage::Contradiction, place).expected("one system and one data volume");
             check.report.remark(&GROUP_ROLES, corrupt.found(found), alloc::format!("group {}", Uuid(group)));
         }
         for member in &members {
@@ -465,7 +487,11 @@ pub(super) fn compare(check: &mut Context<'_>, members: &[Member]) {
             };
             if let Some(id) = wrong {
                 check.report.about(Some(member.slot));
-                check.range(&GROUP_IDS, Place::new("j_inode_val_t", "hdr").oid(Oid(id)), alloc::format!("{id:#x}"));
+                check.range(
+                    &GROUP_IDS,
+                    Place::new("j_inode_val_t", "hdr").oid(Oid(id)),
+                    alloc::format!("{id:#x}"),
+                );
                 check.report.about(None);
             }
         }

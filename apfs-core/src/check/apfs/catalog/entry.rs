@@ -1,9 +1,7 @@
 //! Directory records and hard links (sheet apfs-04, sections 4 and 7).
 
 use super::super::context::Context;
-use super::super::rules::{
-    DREC_FLAGS, KEY_FORM, NAME_HASH, NAME_TWICE, NAME_UTF8, ORPHAN_NAME, SIBLING_ID,
-};
+use super::super::rules::{DREC_FLAGS, KEY_FORM, NAME_HASH, NAME_TWICE, NAME_UTF8, ORPHAN_NAME, SIBLING_ID};
 use super::facts::EntryFact;
 use super::group::{MIN_USER_INO_NUM, PRIVATE_DIR, PURGEABLE_DIR};
 use super::inode::name_mark;
@@ -99,11 +97,7 @@ fn special_name(dir: u64, name: &[u8], file: u64) -> bool {
 }
 
 /// A hard link.
-pub(super) fn sibling(
-    pass: &mut Pass<'_>,
-    check: &mut Context<'_>,
-    at: &At<'_>,
-) -> Result<Result<(), Flaw>> {
+pub(super) fn sibling(pass: &mut Pass<'_>, check: &mut Context<'_>, at: &At<'_>) -> Result<Result<(), Flaw>> {
     pass.key_len(check, at, 16);
     let link = match SiblingLink::parse(at.key(), at.value()) {
         Ok(link) => link,

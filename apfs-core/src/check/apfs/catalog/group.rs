@@ -107,7 +107,8 @@ impl Pass<'_> {
             }
             if group.primary != inode.mark {
                 let place = place("parent_id");
-                let corrupt = Corrupt::new(Damage::Contradiction, place).expected("that of the first hard link");
+                let corrupt =
+                    Corrupt::new(Damage::Contradiction, place).expected("that of the first hard link");
                 check.broken(&INODE_NAME, corrupt);
             }
         }

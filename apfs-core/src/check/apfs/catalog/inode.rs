@@ -69,11 +69,7 @@ pub(super) fn name_mark(parent: u64, link: u64, name: &[u8]) -> u64 {
 }
 
 /// One inode by itself.
-pub(super) fn record(
-    pass: &mut Pass<'_>,
-    check: &mut Context<'_>,
-    at: &At<'_>,
-) -> Result<Result<(), Flaw>> {
+pub(super) fn record(pass: &mut Pass<'_>, check: &mut Context<'_>, at: &At<'_>) -> Result<Result<(), Flaw>> {
     pass.key_len(check, at, 8);
     let inode = match Inode::parse(at.value()) {
         Ok(inode) => inode,

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use super::super::context::Context;
 use super::super::rules::{
-    DIR_LINKED, DIR_LOST, DREC_TARGET, DREC_TYPE, INODE_NAME, NLINK, NO_ENTRY, NO_ROOT,
-    ORPHAN_LINKED, SIBLING_BETA, SIBLING_ID, SIBLING_NAMES, SIBLING_NO_LINK, SIBLING_NO_MAP, STATS_CHAIN,
-    STATS_MISSING, STATS_UNUSED,
+    DIR_LINKED, DIR_LOST, DREC_TARGET, DREC_TYPE, INODE_NAME, NLINK, NO_ENTRY, NO_ROOT, ORPHAN_LINKED,
+    SIBLING_BETA, SIBLING_ID, SIBLING_NAMES, SIBLING_NO_LINK, SIBLING_NO_MAP, STATS_CHAIN, STATS_MISSING,
+    STATS_UNUSED,
 };
 use super::facts::{EntryFact, Facts, InodeFact};
 use super::group::{PRIVATE_DIR, ROOT_DIR, ROOT_PARENT};
@@ -162,10 +162,15 @@ fn hard_links(check: &mut Context<'_>, volume: &Volume, facts: &mut Facts) {
     maps.sort_unstable();
     let twice = links.array_windows().filter(|[a, b]| a.0 == b.0);
     for [link, _] in twice {
-        check.range(&SIBLING_ID, place(volume, "j_sibling_val_t", "sibling_id", link.0), "a number used twice");
+        check.range(
+            &SIBLING_ID,
+            place(volume, "j_sibling_val_t", "sibling_id", link.0),
+            "a number used twice",
+        );
     }
     // Volumes of the first betas have no map records, and lack the feature.
-    if !links.is_empty() && maps.is_empty() && !volume.features.contains(VolumeFeatures::HARDLINK_MAP_RECORDS) {
+    if !links.is_empty() && maps.is_empty() && !volume.features.contains(VolumeFeatures::HARDLINK_MAP_RECORDS)
+    {
         let place = Place::new("j_sibling_map_val_t", "").xid(volume.xid);
         check.broken(&SIBLING_BETA, Corrupt::new(Damage::Missing, place).found(links.len()));
         return;
@@ -197,7 +202,10 @@ fn statistics(check: &mut Context<'_>, volume: &Volume, facts: &mut Facts) {
             check.differs(&STATS_UNUSED, place("", *id), 1, users);
         }
         if *chained != 0 && !is_there(*chained) {
-            check.broken(&STATS_CHAIN, Corrupt::new(Damage::Missing, place("chained_key", *id)).found(chained));
+            check.broken(
+                &STATS_CHAIN,
+                Corrupt::new(Damage::Missing, place("chained_key", *id)).found(chained),
+            );
         }
     }
 }

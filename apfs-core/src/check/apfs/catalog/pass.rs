@@ -216,7 +216,11 @@ impl Pass<'_> {
             Err(flaw) => return Ok(Err(flaw)),
         };
         if self.volume.sealed {
-            check.range(&RECORD_TYPE, at.place("j_file_extent_val_t", ""), "a file extent on a sealed volume");
+            check.range(
+                &RECORD_TYPE,
+                at.place("j_file_extent_val_t", ""),
+                "a file extent on a sealed volume",
+            );
         }
         self.extent(check, &extent, at)?;
         Ok(Ok(()))

@@ -27,11 +27,7 @@ const UNASSIGNED_CRYPTO_ID: u64 = 0xFFFF_FFFF_FFFF_FFFF;
 const KNOWN_FLAGS: u8 = 3;
 
 /// How many use a stream.
-pub(super) fn users(
-    pass: &mut Pass<'_>,
-    check: &mut Context<'_>,
-    at: &At<'_>,
-) -> Result<Result<(), Flaw>> {
+pub(super) fn users(pass: &mut Pass<'_>, check: &mut Context<'_>, at: &At<'_>) -> Result<Result<(), Flaw>> {
     pass.key_len(check, at, 8);
     let users = match dstream_users(at.value()) {
         Ok(users) => users,
@@ -40,7 +36,8 @@ pub(super) fn users(
     if users == 0 {
         check.range(&STREAM_VALUE, at.place("j_dstream_id_val_t", "refcnt"), users);
     }
-    pass.group.stream.get_or_insert_with(|| StreamFact { id: at.id, ..StreamFact::default() }).users = Some(users);
+    pass.group.stream.get_or_insert_with(|| StreamFact { id: at.id, ..StreamFact::default() }).users =
+        Some(users);
     Ok(Ok(()))
 }
 
@@ -166,14 +163,18 @@ pub(super) fn compare(check: &mut Context<'_>, volume: &Volume, facts: &mut Fact
         users = behind;
         let before = left.partition_point(|stream| stream.id < id);
         for stream in left.get(..before).unwrap_or(&[]) {
-            check.broken(&STREAM_UNUSED, Corrupt::new(Damage::Missing, place("j_dstream_id_val_t", stream.id)));
+            check.broken(
+                &STREAM_UNUSED,
+                Corrupt::new(Damage::Missing, place("j_dstream_id_val_t", stream.id)),
+            );
         }
         left = left.get(before..).unwrap_or(&[]);
         let found = left.first().filter(|stream| stream.id == id).copied();
         if found.is_some() {
             left = left.get(1..).unwrap_or(&[]);
         }
-        let taken = inodes.binary_search_by_key(&id, |inode| inode.id).ok().and_then(|index| inodes.get(index));
+        let taken =
+            inodes.binary_search_by_key(&id, |inode| inode.id).ok().and_then(|index| inodes.get(index));
         if taken.is_some_and(|inode| inode.settled) {
             // The stream counts one user, who is the file of the same number.
             check.differs(&STREAM_USERS, place("j_dstream_id_val_t", id), count.saturating_add(1), 1);

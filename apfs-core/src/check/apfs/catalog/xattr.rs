@@ -42,11 +42,7 @@ const SECURITY_XATTR: &[u8] = b"com.apple.system.Security";
 const FIRMLINK_XATTR: &[u8] = b"com.apple.fs.firmlink";
 
 /// One attribute.
-pub(super) fn record(
-    pass: &mut Pass<'_>,
-    check: &mut Context<'_>,
-    at: &At<'_>,
-) -> Result<Result<(), Flaw>> {
+pub(super) fn record(pass: &mut Pass<'_>, check: &mut Context<'_>, at: &At<'_>) -> Result<Result<(), Flaw>> {
     pass.group.inode_records = pass.group.inode_records.saturating_add(1);
     let xattr = match Xattr::parse(at.key(), at.value()) {
         Ok(xattr) => xattr,
@@ -111,7 +107,8 @@ fn special(pass: &mut Pass<'_>, check: &mut Context<'_>, at: &At<'_>, xattr: &Xa
     }
     match (special, embedded) {
         (Special::SYMLINK, Some(target)) => {
-            let ends = target.len() > 1 && target.iter().position(|byte| *byte == 0) == target.len().checked_sub(1);
+            let ends =
+                target.len() > 1 && target.iter().position(|byte| *byte == 0) == target.len().checked_sub(1);
             if !ends {
                 check.range(&SYMLINK_TARGET, place("xdata"), "a target that does not end with its NUL");
             }
@@ -127,7 +124,11 @@ fn special(pass: &mut Pass<'_>, check: &mut Context<'_>, at: &At<'_>, xattr: &Xa
                     Err(error) => {
                         // Types whose data is elsewhere are known.
                         if !matches!(header.kind, 5 | 0x8000_0001 | 0x8000_0002) {
-                            check.range(&DECMPFS_TYPE, at.place("decmpfs_disk_header", "compression_type"), error);
+                            check.range(
+                                &DECMPFS_TYPE,
+                                at.place("decmpfs_disk_header", "compression_type"),
+                                error,
+                            );
                         }
                         false
                     }
