@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apfs_core::check::{self, CheckOptions, Finding, Severity};
-use apfs_core::{Disk, OpenOptions, Secret};
+use apfs_core::{Disk, Error, OpenOptions, Secret};
 use apfs_tests::corpus;
 use tempfile::TempDir;
 use toml::Value;
@@ -11,7 +11,21 @@ use toml::Value;
 use crate::disks;
 
 /// Findings that are true of an image, by its file's name and the rule's code.
-const KNOWN: &[(&str, &str)] = &[];
+const KNOWN: &[(&str, &str)] = &[
+    // The beta kept a resource fork in the record, and had no map records of hard links yet.
+    ("dissect-case_sensitive_beta.raw.gz", "A2105"),
+    ("dissect-case_sensitive_beta.raw.gz", "A1706"),
+    // The image ends inside the last block; converting left a count of entries too high.
+    ("dissect-jhfs_converted.raw.gz", "A0402"),
+    ("dissect-jhfs_converted.raw.gz", "A1405"),
+    // Cut short by whoever made them.
+    ("secron-apfs_content.bin.gz", "A0402"),
+    ("secron-apfs_container_chain.bin.gz", "A0402"),
+    // The Linux driver leaves link records with a directory that was moved.
+    ("rich-ci.img.zst", "A1707"),
+    ("rich-cs.img.zst", "A1707"),
+    ("rich-csz.img.zst", "A1707"),
+];
 
 /// Findings of every container of an image, notes left out; and how many containers there were.
 fn findings(path: &Path, secrets: &[Secret], folder: &TempDir) -> (Vec<Finding>, usize) {
@@ -23,7 +37,11 @@ fn findings(path: &Path, secrets: &[Secret], folder: &TempDir) -> (Vec<Finding>,
     options.secrets = secrets.to_vec();
     let disk = Disk::open(device, &options).unwrap();
     for part in disk.apfs_partitions() {
-        let container = disk.container(part, options.clone()).unwrap();
+        // Images that were cut short before their first object map hold nothing to check.
+        let container = match disk.container(part, options.clone()) {
+            Err(Error::Io(_)) => continue,
+            container => container.unwrap(),
+        };
         containers += 1;
         let mut choices = CheckOptions::default();
         choices.snapshots = true;

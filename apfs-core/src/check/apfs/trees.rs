@@ -79,6 +79,7 @@ pub(super) fn walk(check: &mut Context<'_>, tree: &Tree, each: &mut EachNode<'_>
             Ok(child) => child,
             Err(error) => {
                 seen.complete = false;
+                check.lost_nodes = check.lost_nodes.saturating_add(1);
                 check.error(tree.kind().name, error)?;
                 continue;
             }
@@ -90,6 +91,7 @@ pub(super) fn walk(check: &mut Context<'_>, tree: &Tree, each: &mut EachNode<'_>
         let last = child.key(child.count().saturating_sub(1));
         if bound.is_some_and(|bound| order(last, bound) != Ordering::Less) {
             seen.complete = false;
+            check.lost_nodes = check.lost_nodes.saturating_add(1);
             check.broken(&KEY_ORDER, Corrupt::new(Damage::KeyOrder, child.place("key")));
             continue;
         }
