@@ -14,5 +14,6 @@ mod cases;
 mod ceilings;
 mod contents;
 mod flips;
+mod flips_checked;
 mod nodes;
 mod truncated;
