@@ -37,7 +37,8 @@ fn notices(image: &Image) -> bool {
 
 /// What is used of a block: all but the free space of nodes, the rest of structures, and bitmaps of older times.
 fn used_bytes(image: &Image, place: &Place) -> Vec<usize> {
-    let bytes = &image.bytes[place.block as usize * image.block_size..][..place.count as usize * image.block_size];
+    let bytes =
+        &image.bytes[place.block as usize * image.block_size..][..place.count as usize * image.block_size];
     (8..bytes.len()).filter(|at| bytes[*at] != 0).collect()
 }
 
