@@ -15,5 +15,6 @@ mod ceilings;
 mod contents;
 mod flips;
 mod flips_checked;
+mod judges;
 mod nodes;
 mod truncated;
