@@ -14,5 +14,7 @@ mod cases;
 mod ceilings;
 mod contents;
 mod flips;
+mod flips_checked;
+mod judges;
 mod nodes;
 mod truncated;

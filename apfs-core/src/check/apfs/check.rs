@@ -44,7 +44,7 @@ pub fn check(
     findings: &mut Findings<'_>,
 ) -> Result<Summary> {
     let report = Report::new(options, findings);
-    let mut check = Context { container, options, cancel, report };
+    let mut check = Context { container, options, cancel, report, lost_nodes: 0 };
     let mut claims = Claims::new(container.limits().space_runs);
     let mut ephemeral = Vec::new();
     container::superblock(&mut check)?;

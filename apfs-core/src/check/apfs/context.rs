@@ -16,6 +16,8 @@ pub(super) struct Context<'a> {
     pub(super) options: &'a CheckOptions,
     pub(super) cancel: Option<Cancel<'a>>,
     pub(super) report: Report<'a>,
+    /// Nodes of trees that could not be read so far: what belongs together may have lost a part.
+    pub(super) lost_nodes: u64,
 }
 
 impl Context<'_> {

@@ -232,7 +232,8 @@ fn shared(check: &mut Context<'_>, mappings: &Mappings) {
     let mut blocks: Vec<(Paddr, Oid, Xid)> =
         live.map(|(oid, mapping)| (mapping.block, *oid, mapping.xid)).collect();
     blocks.sort_unstable();
-    for [(block, one, _), (_, other, xid)] in blocks.array_windows().filter(|[a, b]| a.0 == b.0) {
+    let pairs = blocks.iter().zip(blocks.iter().skip(1));
+    for ((block, one, _), (_, other, xid)) in pairs.filter(|(a, b)| a.0 == b.0) {
         let place = Place::new("omap_val_t", "ov_paddr").block(*block).oid(*other).xid(*xid);
         check.broken(&OMAP_SHARED, Corrupt::new(Damage::Overlap, place).found(one));
     }

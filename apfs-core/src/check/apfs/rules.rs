@@ -216,7 +216,7 @@ rules! {
         SIBLING_NAMES "A1704" Error "link-names" "Hard links and directory records have the same names and numbers."
         SIBLING_ID "A1705" Error "link-id" "Numbers of hard links are not reserved and not used twice."
         SIBLING_BETA "A1706" Warning "link-maps-none" "A volume with hard links has map records."
-        SIBLING_DIR "A1707" Error "link-to-directory" "Directories have no hard links."
+        SIBLING_DIR "A1707" Warning "link-to-directory" "Directories have no hard links."
     }
     ORPHANS "A18" "orphans and purgeable files" {
         ORPHAN_NAME "A1801" Error "orphan-name" "Entries of the private directory are named for their file, and those of the purgeable one too."
@@ -252,7 +252,7 @@ rules! {
         XATTR_LONG "A2102" Error "attribute-length" "Attributes in records are at most 3804 bytes long."
         XATTR_FLAGS "A2103" Warning "attribute-flags" "Flags of attributes are known."
         XATTR_OWNER "A2104" Warning "attribute-owner" "The target of a symbolic link is the file system's own attribute, and those of programs are not."
-        XATTR_FORK "A2105" Error "attribute-fork" "Resource forks are in streams."
+        XATTR_FORK "A2105" Warning "attribute-fork" "Resource forks are in streams."
         XATTR_EXCESS "A2106" Error "attribute-excess" "The record of an attribute ends with its value."
         FINDER_SIZE "A2107" Error "finder-info" "Finder info has 32 bytes and is kept once."
     }

@@ -189,6 +189,16 @@ fn snapshot(
     if copied.apfs_vol_uuid != live.apfs_vol_uuid {
         check.broken(&SNAP_SUPERBLOCK, Corrupt::new(Damage::Contradiction, of_copy("apfs_vol_uuid")));
     }
+    let same = [
+        ("apfs_fs_index", copied.apfs_fs_index == live.apfs_fs_index),
+        ("apfs_formatted_by", copied.apfs_formatted_by.id == live.apfs_formatted_by.id),
+        ("apfs_root_tree_type", copied.apfs_root_tree_type == live.apfs_root_tree_type),
+        ("apfs_extentref_tree_type", copied.apfs_extentref_tree_type == live.apfs_extentref_tree_type),
+        ("apfs_snap_meta_tree_type", copied.apfs_snap_meta_tree_type == live.apfs_snap_meta_tree_type),
+    ];
+    for (field, _) in same.into_iter().filter(|(_, same)| !same) {
+        check.broken(&SNAP_SUPERBLOCK, Corrupt::new(Damage::Contradiction, of_copy(field)));
+    }
     let zeros = [
         ("apfs_omap_oid", copied.apfs_omap_oid.get()),
         ("apfs_extentref_tree_oid", copied.apfs_extentref_tree_oid.get()),

@@ -140,7 +140,7 @@ fn free_queue(
         claims.complete = false;
     }
     runs.sort_unstable_by_key(|run| run.start);
-    for [a, b] in runs.array_windows() {
+    for (a, b) in runs.iter().zip(runs.iter().skip(1)) {
         if a.start.0.saturating_add(a.count) > b.start.0 {
             let place = Place::new("spaceman_free_queue_key_t", "sfqk_paddr").block(b.start);
             check.broken(&FQ_OVERLAP, Corrupt::new(Damage::Overlap, place));

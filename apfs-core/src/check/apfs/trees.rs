@@ -40,6 +40,11 @@ const NO_MORE: u16 = 0xFFFF;
 /// The shortest free place that a list has room for.
 const SHORTEST_LISTED: u16 = 4;
 
+/// Longest key of a file system's record.
+const LONGEST_KEY: u32 = 832;
+/// Longest value of a file system's record.
+const LONGEST_VALUE: u32 = 3808;
+
 /// What was seen of a tree.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
@@ -79,6 +84,7 @@ pub(super) fn walk(check: &mut Context<'_>, tree: &Tree, each: &mut EachNode<'_>
             Ok(child) => child,
             Err(error) => {
                 seen.complete = false;
+                check.lost_nodes = check.lost_nodes.saturating_add(1);
                 check.error(tree.kind().name, error)?;
                 continue;
             }
@@ -90,6 +96,7 @@ pub(super) fn walk(check: &mut Context<'_>, tree: &Tree, each: &mut EachNode<'_>
         let last = child.key(child.count().saturating_sub(1));
         if bound.is_some_and(|bound| order(last, bound) != Ordering::Less) {
             seen.complete = false;
+            check.lost_nodes = check.lost_nodes.saturating_add(1);
             check.broken(&KEY_ORDER, Corrupt::new(Damage::KeyOrder, child.place("key")));
             continue;
         }
@@ -130,8 +137,7 @@ impl TreeRules {
             | bit(kind.storage == OBJ_EPHEMERAL, BTREE_EPHEMERAL)
             | bit(kind.ghosts, BTREE_ALLOW_GHOSTS)
             | bit(!fixed, BTREE_KV_NONALIGNED);
-        let compared =
-            BTREE_PHYSICAL | BTREE_EPHEMERAL | BTREE_ALLOW_GHOSTS | bit(!fixed, BTREE_KV_NONALIGNED);
+        let compared = BTREE_PHYSICAL | BTREE_EPHEMERAL | BTREE_ALLOW_GHOSTS | BTREE_KV_NONALIGNED;
         if flags & compared != expected || flags & !KNOWN_TREE_FLAGS != 0 {
             let place = Place { structure: "btree_info_t", ..tree.root().place("bt_flags") };
             let hex = |flags| alloc::format!("{flags:#x}");
@@ -152,7 +158,14 @@ impl TreeRules {
             ("bt_longest_key", len64(seen.longest_key), info.bt_longest_key.get()),
             ("bt_longest_val", len64(seen.longest_value), info.bt_longest_val.get()),
         ];
-        for (field, seen, stored) in longest {
+        let most = match tree.kind().fixed {
+            Some((key, value)) => [u32::from(key), u32::from(value)],
+            None => [LONGEST_KEY, LONGEST_VALUE],
+        };
+        for ((field, seen, stored), most) in longest.into_iter().zip(most) {
+            if stored > most {
+                check.differs(&LONGEST, place(field), alloc::format!("at most {most}"), stored);
+            }
             if seen > u64::from(stored) {
                 check.differs(&LONGEST, place(field), alloc::format!("at least {seen}"), stored);
             }
@@ -277,7 +290,11 @@ fn free_places(
     let (mut next, mut left) = (head.off.get(), listed);
     while next != NO_MORE {
         let off = usize::from(next);
-        let Some(link) = read(off) else { break };
+        let Some(link) = read(off) else {
+            let place = node.place(field).offset(len64(off));
+            check.broken(&FREE_LIST, Corrupt::new(Damage::Bounds, place));
+            return;
+        };
         let len = usize::from(link.len.get());
         // Offsets of values are counted back from the end of their area.
         let start = if is_value { area.checked_sub(off) } else { Some(off) };

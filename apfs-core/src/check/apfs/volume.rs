@@ -174,7 +174,7 @@ fn superblock(check: &mut Context<'_>, volume: &Volume) {
     }
     let (features, incompatible, flags) =
         (superblock.features(), superblock.incompatible_features(), superblock.flags());
-    let known_features = VolumeFeatures::all() - VolumeFeatures::DEFRAG_PRERELEASE;
+    let known_features = VolumeFeatures::all().difference(VolumeFeatures::DEFRAG_PRERELEASE);
     if !known_features.contains(features) {
         check.range(&VOLUME_FEATURES, place("apfs_features"), hex(features.bits()));
     }

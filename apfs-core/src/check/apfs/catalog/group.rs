@@ -30,6 +30,8 @@ pub(super) const MIN_USER_INO_NUM: u64 = 16;
 pub(super) struct Group {
     pub(super) id: u64,
     pub(super) begun: bool,
+    /// Some of its records may be in a node that could not be read.
+    pub(super) torn: bool,
     /// Where its first record lies.
     pub(super) place: Place,
     pub(super) inode: Option<InodeSeen>,
@@ -71,6 +73,7 @@ impl Pass<'_> {
         }
         match &group.inode {
             Some(inode) => self.finish_inode(check, &group, inode)?,
+            None if group.torn => {}
             None => {
                 if group.inode_records > 0 {
                     let place = group.place("j_inode_val_t", "");
@@ -95,6 +98,9 @@ impl Pass<'_> {
         let place = |field| group.place("j_inode_val_t", field);
         let (kind, flags, nlink) = (inode.kind, inode.flags, inode.nlink);
         let is_dir = kind == Kind::Dir;
+        if group.torn {
+            return self.keep_inode(group, inode, false);
+        }
         if group.entries > 0 && !is_dir {
             let corrupt = Corrupt::new(Damage::Contradiction, place("mode")).expected("a directory");
             check.broken(&DREC_PARENT, corrupt);
@@ -152,11 +158,15 @@ impl Pass<'_> {
         if flags & super::inode::IS_SPARSE == 0 && stream.holes > 0 && settled {
             check.differs(&super::super::rules::STREAM_HOLES, place("internal_flags"), 0, stream.holes);
         }
+        self.keep_inode(group, inode, settled)
+    }
+
+    fn keep_inode(&mut self, group: &Group, inode: &InodeSeen, settled: bool) -> Result<()> {
         self.facts.room(self.volume.most)?;
         self.facts.inodes.push(InodeFact {
             id: group.id,
             marks: if group.links > 0 { group.link_marks } else { inode.mark },
-            nlink,
+            nlink: inode.nlink,
             kind: inode.type_bits,
             settled,
             has_links: group.links > 0,

@@ -160,13 +160,10 @@ fn hard_links(check: &mut Context<'_>, volume: &Volume, facts: &mut Facts) {
     let Facts { links, maps, .. } = facts;
     links.sort_unstable();
     maps.sort_unstable();
-    let twice = links.array_windows().filter(|[a, b]| a.0 == b.0);
-    for [link, _] in twice {
-        check.range(
-            &SIBLING_ID,
-            place(volume, "j_sibling_val_t", "sibling_id", link.0),
-            "a number used twice",
-        );
+    let twice = links.iter().zip(links.iter().skip(1)).filter(|(a, b)| a.0 == b.0);
+    for (link, _) in twice {
+        let place = place(volume, "j_sibling_val_t", "sibling_id", link.0);
+        check.range(&SIBLING_ID, place, "a number used twice");
     }
     // Volumes of the first betas have no map records, and lack the feature.
     if !links.is_empty() && maps.is_empty() && !volume.features.contains(VolumeFeatures::HARDLINK_MAP_RECORDS)

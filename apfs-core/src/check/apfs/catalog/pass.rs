@@ -102,6 +102,7 @@ pub(in super::super) fn read(check: &mut Context<'_>, view: &View) -> Result<Cat
         group: Group::default(),
         whole: true,
         highest: (0, Place::default()),
+        lost: check.lost_nodes,
     };
     let mut nodes = Vec::new();
     let seen = trees::walk(check, view.tree(), &mut |check, node| {
@@ -111,6 +112,7 @@ pub(in super::super) fn read(check: &mut Context<'_>, view: &View) -> Result<Cat
         }
         (0..node.count()).try_for_each(|index| pass.record(check, node, index))
     })?;
+    pass.group.torn |= pass.lost != check.lost_nodes;
     pass.finish_group(check)?;
     if let Some(extents) = view.sealed_extents() {
         let tree = trees::walk(check, extents, &mut |check, node| {
@@ -151,6 +153,8 @@ pub(super) struct Pass<'v> {
     whole: bool,
     /// The highest id, and where it stands.
     highest: (u64, Place),
+    /// Nodes that were lost when the last record was taken.
+    lost: u64,
 }
 
 impl Pass<'_> {
@@ -188,9 +192,14 @@ impl Pass<'_> {
 
     /// Begins a group where the id changes.
     fn begin(&mut self, check: &mut Context<'_>, at: &At<'_>) -> Result<()> {
+        // A node that was lost may have held the end of one group and the start of the next.
+        let torn = self.lost != check.lost_nodes;
+        self.lost = check.lost_nodes;
+        self.group.torn |= torn;
         if self.group.id != at.id || !self.group.begun {
             self.finish_group(check)?;
-            self.group = Group { id: at.id, begun: true, place: at.leaf.place(""), ..Group::default() };
+            let place = at.leaf.place("");
+            self.group = Group { id: at.id, begun: true, torn, place, ..Group::default() };
         }
         Ok(())
     }

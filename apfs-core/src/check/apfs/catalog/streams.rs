@@ -45,7 +45,7 @@ pub(super) fn users(pass: &mut Pass<'_>, check: &mut Context<'_>, at: &At<'_>) -
 pub(super) fn extent(pass: &mut Pass<'_>, check: &mut Context<'_>, extent: &FileExtent, at: &At<'_>) {
     let place = |field| at.place("j_file_extent_val_t", field);
     let stream = pass.group.stream.get_or_insert_with(|| StreamFact { id: at.id, ..StreamFact::default() });
-    if extent.logical != stream.end {
+    if extent.logical != stream.end && !pass.group.torn {
         let corrupt = Corrupt::new(Damage::Overlap, place("logical_addr"));
         check.broken(&STREAM_ORDER, corrupt.expected(stream.end).found(extent.logical));
     }
