@@ -33,8 +33,7 @@ fn findings(path: &Path, secrets: &[Secret], folder: &TempDir) -> (Vec<Finding>,
     let is_packed = path.extension().is_some_and(|extension| extension == "zst");
     let device =
         if is_packed { corpus::device(path) } else { disks::open(path, secrets, folder).unwrap().device };
-    let mut options = OpenOptions::default();
-    options.secrets = secrets.to_vec();
+    let options = OpenOptions { secrets: secrets.to_vec(), ..OpenOptions::default() };
     let disk = Disk::open(device, &options).unwrap();
     for part in disk.apfs_partitions() {
         // Images that were cut short before their first object map hold nothing to check.

@@ -1,4 +1,10 @@
 //! `apfs check`: findings in text and JSON, what is asked for, exit status.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a panic is a failed test"
+)]
 
 use apfs_tests::build::hfs::HfsImage;
 use apfs_tests::build::{ImageBuilder, VolumeBuilder};
