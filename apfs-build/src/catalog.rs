@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 use super::bytes::pack;
 use super::content::{Content, Inode, S_IFDIR, S_IFLNK, S_IFREG, Xattr};
 use super::disk::Disk;
@@ -16,6 +14,7 @@ use super::records::{
     InodeVal, Key, XATTR_DATA_EMBEDDED, XATTR_DATA_STREAM, XField, dir_rec, dir_stats, dstream, file_extent,
     file_info, sibling_link, terminated, xattr,
 };
+use super::seal::Seal;
 use super::stream::Stream;
 
 const INODE_MAINTAIN_DIR_STATS: u64 = 0x2;
@@ -39,8 +38,8 @@ const APFS_FILE_INFO_DATA_HASH: u64 = 1;
 pub struct Style {
     pub keys: Keys,
     pub forms: Forms,
-    /// Extents go to the fext tree, and file data is hashed.
-    pub sealed: bool,
+    /// Of a sealed volume: extents go to the fext tree, and file data is hashed.
+    pub seal: Option<Seal>,
     /// Extents that do not say it themselves get the tweaks of this.
     pub encryption: Option<Encryption>,
 }
@@ -89,9 +88,9 @@ pub fn records(content: &Content, style: &Style, disk: &Disk) -> Vec<(Key, Vec<u
         if users > 0 {
             records.insert(Key::plain(*id, APFS_TYPE_DSTREAM_ID), pack![users]);
         }
-        if style.sealed {
+        if let Some(seal) = &style.seal {
             if users > 0 {
-                hash_records(*id, stream, disk, &mut records);
+                hash_records(*id, &stream.read(disk), seal, disk, &mut records);
             }
             continue;
         }
@@ -105,6 +104,16 @@ pub fn records(content: &Content, style: &Style, disk: &Disk) -> Vec<(Key, Vec<u
                 crypto_id = encryption.tweak_of(extent.block);
             }
             records.insert(key, file_extent(length, flags, extent.block, crypto_id));
+        }
+    }
+    if let Some(seal) = &style.seal {
+        for inode in content.inodes.values() {
+            let Some(expanded) = &inode.expanded else { continue };
+            let id = match inode.xattrs.get("com.apple.ResourceFork") {
+                Some(Xattr::Stream(fork)) => *fork,
+                _ => inode.id,
+            };
+            hash_records(id, expanded, seal, disk, &mut records);
         }
     }
     if style.encryption.is_some() {
@@ -227,11 +236,15 @@ fn total_size(content: &Content, dir: u64) -> u64 {
         .sum()
 }
 
-/// One hash per block.
-fn hash_records(id: u64, stream: &Stream, disk: &Disk, records: &mut BTreeMap<Key, Vec<u8>>) {
-    for (index, block) in stream.read(disk).chunks(disk.block_size).enumerate() {
-        let offset = (index * disk.block_size) as u64;
-        let key = Key::numbered(id, APFS_TYPE_FILE_INFO, APFS_FILE_INFO_DATA_HASH << 56 | offset);
-        records.insert(key, file_info(1, &Sha256::digest(block)));
+/// One hash per piece, zeros behind the end.
+fn hash_records(id: u64, data: &[u8], seal: &Seal, disk: &Disk, records: &mut BTreeMap<Key, Vec<u8>>) {
+    let piece = usize::from(seal.piece_blocks) * disk.block_size;
+    for (index, part) in data.chunks(piece).enumerate() {
+        let key =
+            Key::numbered(id, APFS_TYPE_FILE_INFO, APFS_FILE_INFO_DATA_HASH << 56 | (index * piece) as u64);
+        let mut blocks = part.to_vec();
+        blocks.resize(part.len().next_multiple_of(disk.block_size), 0);
+        let hashed_len = (blocks.len() / disk.block_size) as u16;
+        records.insert(key, file_info(hashed_len, &seal.hash(&blocks)));
     }
 }

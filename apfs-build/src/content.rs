@@ -62,6 +62,8 @@ pub struct Inode {
     pub default_protection_class: u32,
     pub write_generation_counter: u32,
     pub uncompressed_size: Option<u64>,
+    /// What a compressed file expands to, where that is known.
+    pub expanded: Option<Vec<u8>>,
     pub rdev: Option<u32>,
     /// Whether the directory keeps `DIR_STATS`, with the id of the record.
     pub dir_stats: Option<u64>,
@@ -260,6 +262,7 @@ fn new_inode(id: u64, mode: u16, time: u64) -> Inode {
         access_time: time,
         internal_flags: 0,
         bsd_flags: 0,
+        expanded: None,
         default_protection_class: 0,
         write_generation_counter: 1,
         uncompressed_size: None,

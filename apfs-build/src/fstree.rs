@@ -1,13 +1,12 @@
 //! The file-system tree: virtual nodes that keep their oid from one transaction to the next, so that a change
 //! rewrites the nodes it touches and nothing else. Sealed volumes use the hashed form without object headers.
 
-use sha2::{Digest, Sha256};
-
 use super::disk::{Disk, Role};
 use super::node::{BTNODE_HASHED, BTNODE_NOHEADER, Form, Info, Node, Record};
 use super::object::{Header, OBJ_ENCRYPTED, OBJECT_TYPE_BTREE, OBJECT_TYPE_BTREE_NODE, OBJECT_TYPE_FSTREE};
 use super::omap::{Mapping, OMAP_VAL_ENCRYPTED, OMAP_VAL_NOHEADER, Omap};
 use super::records::Key;
+use super::seal::Seal;
 use super::tree::split;
 
 const BTREE_KV_NONALIGNED: u32 = 0x040;
@@ -40,12 +39,13 @@ struct Slot {
 pub struct FsTree {
     pub root_oid: u64,
     protection: Protection,
+    seal: Seal,
     levels: Vec<Vec<Slot>>,
 }
 
 impl FsTree {
-    pub fn new(root_oid: u64, protection: Protection) -> Self {
-        FsTree { root_oid, protection, levels: Vec::new() }
+    pub fn new(root_oid: u64, protection: Protection, seal: Seal) -> Self {
+        FsTree { root_oid, protection, seal, levels: Vec::new() }
     }
 
     /// Blocks of the nodes in use, root last.
@@ -53,9 +53,9 @@ impl FsTree {
         self.levels.iter().flatten().map(|slot| slot.block)
     }
 
-    /// SHA-256 of the root node.
-    pub fn root_hash(&self) -> [u8; 32] {
-        Sha256::digest(&self.levels.last().unwrap()[0].body).into()
+    /// Hash of the root node.
+    pub fn root_hash(&self) -> Vec<u8> {
+        self.seal.hash(&self.levels.last().unwrap()[0].body)
     }
 
     /// Makes the tree hold `entries`, in key order.
@@ -95,7 +95,7 @@ impl FsTree {
                 let mut child = oid.to_le_bytes().to_vec();
                 if self.protection == Protection::Sealed {
                     child = (oid - self.root_oid).to_le_bytes().to_vec();
-                    child.extend_from_slice(&Sha256::digest(&body));
+                    child.extend(self.seal.hash(&body));
                 }
                 index.push((first.clone(), child));
                 slots.push(Slot { oid, first, body, block });
@@ -199,7 +199,7 @@ mod tests {
     fn a_changed_value_rewrites_its_leaf_alone() {
         let (mut disk, mut omap) = (Disk::new(4096, 2, 4), Omap::default());
         let root = disk.alloc_oid();
-        let mut tree = FsTree::new(root, Protection::None);
+        let mut tree = FsTree::new(root, Protection::None, Seal::default());
         let mut records = entries(16..80, 0);
         tree.update(records.clone(), &mut disk, &mut omap);
         assert_eq!((tree.levels.len(), omap.mappings.len()), (3, 21));
@@ -213,7 +213,7 @@ mod tests {
     fn the_root_keeps_its_oid_while_the_tree_grows_and_shrinks() {
         let (mut disk, mut omap) = (Disk::new(4096, 2, 4), Omap::default());
         let root = disk.alloc_oid();
-        let mut tree = FsTree::new(root, Protection::None);
+        let mut tree = FsTree::new(root, Protection::None, Seal::default());
         for count in [3, 30, 2] {
             tree.update(entries(16..16 + count, 0), &mut disk, &mut omap);
             assert_eq!(tree.levels.last().unwrap()[0].oid, root);

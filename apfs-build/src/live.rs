@@ -50,7 +50,7 @@ impl Volume {
             index,
             oid,
             content,
-            tree: FsTree::new(root_oid, options.protection),
+            tree: FsTree::new(root_oid, options.protection, options.seal),
             options,
             omap: Omap::default(),
             snapshots: Vec::new(),
@@ -147,7 +147,14 @@ impl Volume {
             time: now(disk),
             apfs_snap_meta_ext_oid: if self.snapshots.is_empty() { 0 } else { self.snap_meta_ext_oid },
             apfs_integrity_meta_oid: self.integrity_meta_oid,
+            apfs_root_to_xid: self.root_to_xid(),
         }
+    }
+
+    fn root_to_xid(&self) -> u64 {
+        let wanted = self.options.root_to_snapshot.as_ref();
+        let snapshot = self.snapshots.iter().find(|snapshot| Some(&snapshot.name) == wanted);
+        snapshot.map_or(self.options.apfs_root_to_xid, |snapshot| snapshot.xid)
     }
 
     fn write_fext_tree(&self, disk: &mut Disk) -> (u64, Vec<u64>) {
@@ -159,16 +166,7 @@ impl Volume {
     }
 
     fn write_integrity_meta(&mut self, disk: &mut Disk) {
-        const VERSION: u32 = 2;
-        const SHA256: u32 = 1;
-        const ROOT_HASH_OFFSET: u32 = 0x80;
-        let mut object = vec![0; disk.block_size];
-        let broken = self.options.broken_seal;
-        for (n, word) in [VERSION, u32::from(broken.is_some()), SHA256, ROOT_HASH_OFFSET].iter().enumerate() {
-            put(&mut object, 0x20 + n * 4, word.to_le_bytes());
-        }
-        put(&mut object, 0x30, broken.unwrap_or(0).to_le_bytes());
-        put(&mut object, ROOT_HASH_OFFSET as usize, self.tree.root_hash());
+        let object = self.options.seal.encode(&self.tree.root_hash(), disk.block_size);
         let oid = self.integrity_meta_oid;
         self.write_virtual(object, oid, OBJECT_TYPE_INTEGRITY_META, Role::IntegrityMeta, disk);
     }
@@ -202,7 +200,7 @@ impl Volume {
         Style {
             keys: self.options.keys,
             forms: self.options.forms.clone(),
-            sealed: self.sealed(),
+            seal: self.sealed().then_some(self.options.seal),
             encryption: self.options.encryption.clone(),
         }
     }

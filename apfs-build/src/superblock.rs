@@ -40,6 +40,7 @@ pub struct Superblock<'a> {
     pub time: u64,
     pub apfs_snap_meta_ext_oid: u64,
     pub apfs_integrity_meta_oid: u64,
+    pub apfs_root_to_xid: u64,
 }
 
 impl Superblock<'_> {
@@ -64,6 +65,7 @@ impl Superblock<'_> {
         put64(0x0e0, self.apfs_fs_alloc_count);
         put64(0x100, self.time);
         put64(0x108, self.fs_flags());
+        put64(0x3c8, self.apfs_root_to_xid);
         put64(0x3d8, 16);
         put64(0x3e0, self.xid);
         put64(0x3e8, self.apfs_snap_meta_ext_oid);
@@ -93,7 +95,8 @@ impl Superblock<'_> {
     }
 
     fn features(&self) -> u64 {
-        let grouped = self.options.apfs_volume_group_id != [0; 16];
+        let has_id = self.options.apfs_volume_group_id != [0; 16];
+        let grouped = self.options.group_feature.unwrap_or(has_id);
         let group = if grouped { APFS_FEATURE_VOLGRP_SYSTEM_INO_SPACE } else { 0 };
         APFS_FEATURE_HARDLINK_MAP_RECORDS | group | self.options.extra_features
     }

@@ -3,12 +3,20 @@
 use core::fmt;
 
 use super::bytes::put;
+use super::compress::decmpfs::packed;
 use super::content::{Content, Inode, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFSOCK, SF_FIRMLINK, now};
 use super::disk::Disk;
 use super::encryption::Encryption;
 use super::fstree::Protection;
 use super::namehash::{Forms, Keys};
 use super::records::Key;
+use super::seal::Seal;
+
+pub const ROLE_SYSTEM: u16 = 0x01;
+pub const ROLE_DATA: u16 = 0x40;
+
+/// First object of a System volume, where numbers of its group's Data volume end.
+pub const SYSTEM_OBJ_ID: u64 = 0x0FFF_FFFF_0000_0010;
 
 type Change = Box<dyn FnOnce(&mut Content, &mut Disk)>;
 
@@ -32,6 +40,12 @@ pub struct VolumeOptions {
     pub keys: Keys,
     pub apfs_role: u16,
     pub apfs_volume_group_id: [u8; 16],
+    /// Whether it has the feature of a group's member; if not given, it has if it has a group id.
+    pub group_feature: Option<bool>,
+    /// Name of the snapshot of `apfs_root_to_xid`.
+    pub root_to_snapshot: Option<String>,
+    /// `apfs_root_to_xid`, where there need be no such snapshot.
+    pub apfs_root_to_xid: u64,
     pub apfs_vol_uuid: Option<[u8; 16]>,
     pub protection: Protection,
     pub encryption: Option<Encryption>,
@@ -43,8 +57,8 @@ pub struct VolumeOptions {
     pub extra_fs_flags: u64,
     /// First object id, for system volumes of a group.
     pub first_obj_id: u64,
-    /// `im_flags` and `im_broken_xid` of a sealed volume.
-    pub broken_seal: Option<u64>,
+    /// How it is sealed, if it is.
+    pub seal: Seal,
 }
 
 impl VolumeOptions {
@@ -71,6 +85,9 @@ impl VolumeBuilder {
             keys: Keys::CaseInsensitive,
             apfs_role: 0,
             apfs_volume_group_id: [0; 16],
+            group_feature: None,
+            root_to_snapshot: None,
+            apfs_root_to_xid: 0,
             apfs_vol_uuid: None,
             protection: Protection::None,
             encryption: None,
@@ -79,7 +96,7 @@ impl VolumeBuilder {
             extra_incompatible_features: 0,
             extra_fs_flags: 0,
             first_obj_id: 16,
-            broken_seal: None,
+            seal: Seal::default(),
         };
         VolumeBuilder { options, segments: vec![Segment::default()] }
     }
@@ -110,6 +127,32 @@ impl VolumeBuilder {
         self.option(|options| options.apfs_volume_group_id = id)
     }
 
+    /// The System volume of a group: role, group id, and numbers from where those of System begin.
+    pub fn system(self, group: [u8; 16]) -> Self {
+        self.role(ROLE_SYSTEM).group(group).first_obj_id(SYSTEM_OBJ_ID)
+    }
+
+    /// The Data volume of a group.
+    pub fn data(self, group: [u8; 16]) -> Self {
+        self.role(ROLE_DATA).group(group)
+    }
+
+    /// Says or does not say, whatever the group id, that it is a member of a group.
+    pub fn group_feature(self, is_member: bool) -> Self {
+        self.option(|options| options.group_feature = Some(is_member))
+    }
+
+    /// Roots the volume from the snapshot of a name.
+    pub fn rooted_at(self, snapshot: &str) -> Self {
+        let snapshot = snapshot.to_owned();
+        self.option(|options| options.root_to_snapshot = Some(snapshot))
+    }
+
+    /// Roots the volume from a transaction, whether there is a snapshot of it or not.
+    pub fn root_to_xid(self, xid: u64) -> Self {
+        self.option(|options| options.apfs_root_to_xid = xid)
+    }
+
     /// Numbers objects from `id` on, as system volumes of a group do.
     pub fn first_obj_id(self, id: u64) -> Self {
         self.option(|options| options.first_obj_id = id)
@@ -120,9 +163,14 @@ impl VolumeBuilder {
         self.option(|options| options.protection = Protection::Sealed)
     }
 
+    /// A sealed volume with a seal of another kind.
+    pub fn seal(self, set: impl FnOnce(&mut Seal)) -> Self {
+        self.sealed().option(|options| set(&mut options.seal))
+    }
+
     /// A sealed volume whose seal was broken at `xid`.
     pub fn broken_seal(self, xid: u64) -> Self {
-        self.sealed().option(|options| options.broken_seal = Some(xid))
+        self.seal(|seal| seal.broken = Some(xid))
     }
 
     /// Claims one-key encryption; the bytes stay plain and there is no keybag.
@@ -222,6 +270,16 @@ impl VolumeBuilder {
         self.change(move |content, disk| content.add_compressed(&path, decmpfs, Some(&fork), disk))
     }
 
+    /// A compressed file of a type, by what it holds; a sealed volume has the hashes of that.
+    pub fn compressed(self, path: &str, kind: u32, data: impl AsRef<[u8]>) -> Self {
+        let data = data.as_ref().to_vec();
+        let volume = match packed(kind, &data) {
+            (decmpfs, None) => self.compressed_inline(path, decmpfs),
+            (decmpfs, Some(fork)) => self.compressed_fork(path, decmpfs, fork),
+        };
+        volume.inode(path, |inode| inode.expanded = Some(data))
+    }
+
     /// A symbolic link.
     pub fn symlink(self, path: &str, target: &str) -> Self {
         let (path, target) = (path.to_owned(), target.to_owned());
@@ -273,6 +331,12 @@ impl VolumeBuilder {
         self.dir(path)
             .xattr(path, "com.apple.fs.firmlink", target)
             .inode(path, |inode| inode.bsd_flags |= SF_FIRMLINK)
+    }
+
+    /// The list of firmlinks, with a line for each path and target; its directory must exist.
+    pub fn firmlink_list(self, lines: &[(&str, &str)]) -> Self {
+        let text: String = lines.iter().map(|(path, target)| format!("{path}\t{target}\n")).collect();
+        self.file("/usr/share/firmlinks", text)
     }
 
     /// An embedded extended attribute.

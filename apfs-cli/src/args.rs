@@ -112,6 +112,15 @@ pub(crate) struct Common {
     )]
     pub(crate) backup: Option<String>,
 
+    /// System and Data of one macOS as the one tree that it shows; --volume chooses among several by the name of either
+    /// or the UUID of the group
+    #[arg(long, conflicts_with = "backup", help_heading = "Which state of which volume")]
+    pub(crate) merged: bool,
+
+    /// With --merged: System without Data, for Data that is locked or damaged
+    #[arg(long, requires = "merged", help_heading = "Which state of which volume")]
+    pub(crate) without_data: bool,
+
     /// An older checkpoint of the container, by transaction
     #[arg(long, value_name = "XID", help_heading = "Which state of which volume")]
     pub(crate) checkpoint: Option<u64>,
@@ -140,12 +149,12 @@ pub(crate) struct Common {
 impl Common {
     /// Refuses what only commands about files understand.
     pub(crate) fn without_backup(&self) -> Result<(), Failure> {
-        match self.backup {
-            None => Ok(()),
-            Some(_) => {
-                Err(Failure::Usage("--backup is for commands that show files: leave it out".to_owned()))
-            }
-        }
+        let flag = match self {
+            Common { backup: Some(_), .. } => "--backup",
+            Common { merged: true, .. } => "--merged",
+            _ => return Ok(()),
+        };
+        Err(Failure::Usage(format!("{flag} is for commands that show files: leave it out")))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod ahead;
 mod args;
+mod backing_row;
 mod cmd;
 mod complete;
 mod content;

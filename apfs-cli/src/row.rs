@@ -102,7 +102,7 @@ impl<'a> Row<'a> {
     pub(crate) fn new(context: &RowContext<'_>, item: &Item<'a>, outcome: &mut Outcome) -> Row<'a> {
         let (target, Item { path, stat, link_id }) = (context.target, *item);
         let (view, is_file) = (&target.view, stat.kind == Kind::File);
-        let is_apfs = view.as_apfs().is_some();
+        let is_apfs = view.as_hfs().is_none();
         let progress = outcome.progress().clone();
         let mut problem = |error: apfs_core::Error| outcome.problem(format!("{}: {error}", Escaped(path)));
         let link = (stat.kind == Kind::Symlink).then(|| view.read_link(stat.id));
@@ -118,16 +118,17 @@ impl<'a> Row<'a> {
         });
         let xattrs = xattrs(context, stat, &progress, &mut problem);
         let ns = |time: Option<Timestamp>| time.map(|time| time.0);
+        let (volume, volume_index, snapshot) = target.place_of(stat.id);
         Row {
             part: target.part,
-            volume: lossy(target.volume_name().as_bytes()).into_owned(),
-            volume_index: target.index,
-            snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
+            volume: lossy(volume.as_bytes()).into_owned(),
+            volume_index,
+            snapshot: snapshot.map(|name| lossy(name.as_bytes()).into_owned()),
             backup: target.backup.as_ref().map(|backup| backup.name.clone()),
             path: lossy_path(view, path),
             path_raw: core::str::from_utf8(path).is_err().then(|| hex(path)),
             kind: stat.kind.word(),
-            ino: stat.id.0,
+            ino: view.own_number(stat.id).0,
             link_id,
             mode: stat.mode,
             uid: stat.uid,
@@ -219,7 +220,7 @@ fn xattrs(
         } else {
             None
         };
-        let flags = view.as_apfs().map(|_| xattr.flags);
+        let flags = view.as_hfs().is_none().then_some(xattr.flags);
         let row = XattrRow { size: xattr.size, sha256, flags };
         rows.insert(lossy(xattr.name.as_bytes()).into_owned(), row);
     }

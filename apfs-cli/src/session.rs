@@ -1,12 +1,16 @@
 //! From the command line's words to opened volumes.
 
+mod merged;
+
 use std::sync::Arc;
 
 use apfs_core::apfs::{Snapshot, Volume};
 use apfs_core::backups::{self, Backup, Machine, Problem};
 use apfs_core::corestorage::LogicalVolume;
 use apfs_core::text::name::NameRule;
-use apfs_core::{AnyFs, AnyVolume, Class, Corrupt, Disk, Error, Name, Observer, OpenOptions, Secret, Xid};
+use apfs_core::{
+    AnyFs, AnyVolume, Class, Corrupt, Disk, Error, FileId, Name, Observer, OpenOptions, Secret, Xid,
+};
 
 use crate::args::Common;
 use crate::cmd::backups::no_backup;
@@ -61,6 +65,17 @@ impl Target {
         self.view.volume_name()
     }
 
+    /// The volume that a file is on: its name, index and snapshot. In a merged tree that depends on the file.
+    pub(crate) fn place_of(&self, id: FileId) -> (Name, usize, Option<Name>) {
+        if let Some(merged) = self.view.as_merged() {
+            let backing = merged.backing(id).map(|backing| backing.view);
+            let snapshot = backing.and_then(|view| view.snapshot()).map(|snapshot| snapshot.name.clone());
+            let name = backing.map(|view| view.volume().name()).unwrap_or_default();
+            return (name, backing.map_or(self.index, |view| view.volume().slot()), snapshot);
+        }
+        (self.volume_name(), self.index, self.snapshot_name().cloned())
+    }
+
     /// Name of the snapshot, if it is one.
     pub(crate) fn snapshot_name(&self) -> Option<&Name> {
         self.view.snapshot_name()
@@ -70,6 +85,10 @@ impl Target {
     pub(crate) fn title(&self) -> String {
         if let Some(backup) = &self.backup {
             return format!("{} at {}", self.volume_name(), backup.name);
+        }
+        if let Some(merged) = self.view.as_merged() {
+            let data = merged.data().map(|data| format!(" and {}", data.volume().name()));
+            return format!("{}{}", self.volume_name(), data.unwrap_or_default());
         }
         match self.snapshot_name() {
             Some(snapshot) => format!("{} at {snapshot}", self.volume_name()),
@@ -207,6 +226,9 @@ impl Session {
     pub(crate) fn targets(&self, all_snapshots: bool, outcome: &mut Outcome) -> Result<Vec<Target>, Failure> {
         if let Some(wanted) = &self.common.backup {
             return self.in_backups(wanted, outcome);
+        }
+        if self.common.merged {
+            return self.merged(outcome);
         }
         let image = self.common.source.image.display();
         let volumes = self.volumes(outcome)?;

@@ -12,6 +12,7 @@ use crate::base::report::Cancel;
 use crate::fs::scan::{Scan, ScanLedger, ScanSink};
 use crate::fs::types::{DirEntry, DirPos, ExtentRun, Name, Stat, StreamId, XattrInfo};
 use crate::fs::view::{Fs, sealed};
+use crate::group::MergedView;
 use crate::hfsplus;
 
 /// A volume of any kind, found on a disk.
@@ -63,15 +64,18 @@ pub enum AnyFs {
     Apfs(apfs::View),
     /// An HFS+ or HFSX volume.
     Hfs(hfsplus::Volume),
+    /// System and Data of one macOS as one tree.
+    Merged(MergedView),
 }
 
 impl AnyFs {
-    /// Name of the volume.
+    /// Name of the volume; of a merged tree that of its System volume.
     #[must_use]
     pub fn volume_name(&self) -> Name {
         match self {
             AnyFs::Apfs(view) => view.volume().name(),
             AnyFs::Hfs(volume) => volume.name(),
+            AnyFs::Merged(merged) => merged.system().volume().name(),
         }
     }
 
@@ -81,10 +85,11 @@ impl AnyFs {
         match self {
             AnyFs::Apfs(view) => view.volume().slot(),
             AnyFs::Hfs(_) => 0,
+            AnyFs::Merged(merged) => merged.system().volume().slot(),
         }
     }
 
-    /// Name of the snapshot that is shown; `None` for a live state.
+    /// Name of the snapshot that is shown; `None` for a live state, and for a merged tree, which is made of several.
     #[must_use]
     pub fn snapshot_name(&self) -> Option<&Name> {
         self.as_apfs()?.snapshot().map(|snapshot| &snapshot.name)
@@ -95,15 +100,30 @@ impl AnyFs {
     pub fn as_apfs(&self) -> Option<&apfs::View> {
         match self {
             AnyFs::Apfs(view) => Some(view),
-            AnyFs::Hfs(_) => None,
+            AnyFs::Hfs(_) | AnyFs::Merged(_) => None,
         }
+    }
+
+    /// The merged tree, if it is one.
+    #[must_use]
+    pub fn as_merged(&self) -> Option<&MergedView> {
+        match self {
+            AnyFs::Merged(merged) => Some(merged),
+            AnyFs::Apfs(_) | AnyFs::Hfs(_) => None,
+        }
+    }
+
+    /// Number of a file in its own volume: what it is called by there. In all but merged trees that is its number.
+    #[must_use]
+    pub fn own_number(&self, id: FileId) -> FileId {
+        self.as_merged().and_then(|merged| merged.backing(id)).map_or(id, |backing| backing.id)
     }
 
     /// The HFS+ volume, if it is one.
     #[must_use]
     pub fn as_hfs(&self) -> Option<&hfsplus::Volume> {
         match self {
-            AnyFs::Apfs(_) => None,
+            AnyFs::Apfs(_) | AnyFs::Merged(_) => None,
             AnyFs::Hfs(volume) => Some(volume),
         }
     }
@@ -116,6 +136,7 @@ impl AnyFs {
         match self {
             AnyFs::Apfs(view) => view.links(id),
             AnyFs::Hfs(volume) => volume.links(id),
+            AnyFs::Merged(merged) => merged.links(id),
         }
     }
 
@@ -127,6 +148,7 @@ impl AnyFs {
         match self {
             AnyFs::Apfs(view) => view.path_of(id),
             AnyFs::Hfs(volume) => volume.path_of(id),
+            AnyFs::Merged(merged) => merged.path_of(id),
         }
     }
 
@@ -134,6 +156,7 @@ impl AnyFs {
         match self {
             AnyFs::Apfs(view) => view,
             AnyFs::Hfs(volume) => volume,
+            AnyFs::Merged(merged) => merged,
         }
     }
 }
@@ -147,6 +170,12 @@ impl From<apfs::View> for AnyFs {
 impl From<hfsplus::Volume> for AnyFs {
     fn from(volume: hfsplus::Volume) -> AnyFs {
         AnyFs::Hfs(volume)
+    }
+}
+
+impl From<MergedView> for AnyFs {
+    fn from(merged: MergedView) -> AnyFs {
+        AnyFs::Merged(merged)
     }
 }
 
@@ -179,6 +208,10 @@ impl Fs for AnyFs {
 
     fn has_dir_links(&self) -> bool {
         self.fs().has_dir_links()
+    }
+
+    fn above(&self, dir: FileId) -> Option<Vec<FileId>> {
+        self.fs().above(dir)
     }
 
     fn lookup(&self, dir: FileId, name: &[u8]) -> Result<DirEntry> {

@@ -30,6 +30,7 @@
 //! | [`hfsplus`], [`hfsplus::Volume`] | HFS+ and HFSX: headers, journal, forks, hard links, files |
 //! | [`corestorage`] | CoreStorage groups, FileVault 2 |
 //! | [`check`] | rules that a file system must keep, and findings where it does not |
+//! | [`group`], [`group::MergedView`] | System and Data of one macOS as one tree, firmlinks |
 //! | [`backups`] | what Time Machine left on a volume, and the tree of each backup |
 //! | [`apfs::btree`], [`apfs::record`], [`apfs::raw`] | trees, records and structures as they lie on disk |
 //! | [`ReadAt`] | your own source of bytes |
@@ -53,6 +54,7 @@ pub mod corestorage;
 pub mod crypto;
 pub mod decmpfs;
 pub mod fs;
+pub mod group;
 pub mod hfsplus;
 pub mod image;
 pub mod io;

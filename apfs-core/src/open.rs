@@ -13,6 +13,7 @@ use crate::base::error::{Error, Result};
 use crate::base::ids::Uuid;
 use crate::base::options::OpenOptions;
 use crate::corestorage::{Group, LogicalVolume, PhysicalVolume};
+use crate::group::Groups;
 use crate::hfsplus;
 use crate::image::format::Format;
 use crate::image::layers::{Layer, Unwrapped, unwrap};
@@ -455,6 +456,14 @@ impl Disk {
             }
         }
         volumes
+    }
+
+    /// The groups of volumes that belong to one macOS, of every APFS container on the disk, with the numbers of the
+    /// partitions. A container that can't be opened is an error of its own.
+    #[must_use]
+    pub fn mac_groups(&self, options: &OpenOptions) -> Vec<(usize, Result<Groups>)> {
+        let find = |index| (index, self.container(index, options.clone()).map(|it| Groups::find(&it)));
+        self.apfs_partitions().into_iter().map(find).collect()
     }
 
     /// The error of a disk without any volume that is read: `Unsupported` with what it holds instead, `NotFound` if

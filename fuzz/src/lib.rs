@@ -11,10 +11,12 @@
 //! | [`wrapped`] | the targets of disk images |
 //! | [`udif`] | disk images, and the promises about them |
 //! | [`hfs`] | HFS+ volumes, their nodes and records |
+//! | [`check`] | checks of both file systems |
 //! | [`journal`] | journals of HFS+, and the promises about their replay |
 //! | [`view`] | the promises about a mounted volume |
 //! | [`meter`], [`rng`] | memory use, random numbers |
 
+pub mod check;
 pub mod codec;
 pub mod fix;
 pub mod hfs;

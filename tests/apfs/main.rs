@@ -15,6 +15,8 @@ mod checkpoint;
 mod compressed;
 mod encrypted;
 mod features;
+mod group;
+mod group_firmlinks;
 mod locked;
 mod names;
 mod partition;

@@ -21,4 +21,5 @@ mod lab;
 mod large;
 mod partitions;
 mod readers;
+mod space;
 mod udif;

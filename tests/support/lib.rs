@@ -18,6 +18,7 @@ pub mod digest;
 pub mod hfs_images;
 pub mod hfs_volumes;
 pub mod listing;
+pub mod macs;
 pub mod sample;
 
 pub use apfs_build as build;

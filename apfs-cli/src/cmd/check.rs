@@ -180,6 +180,8 @@ pub(crate) fn run(args: &Check) -> Result<Outcome, Failure> {
         volume: None,
         snapshot: None,
         backup: None,
+        merged: false,
+        without_data: false,
         checkpoint: args.checkpoint,
         partition: args.partition,
         checksums: ChecksumPolicy::Require,

@@ -26,6 +26,7 @@ Examples:
   apfs ls -l disk.img /Users              with mode, owner, size and time
   apfs ls -lR disk.img                    everything, full paths, fastest
   apfs ls -a disk.img                     of HFS+ also private folders and journal files
+  apfs ls --merged mac.img /Users         System and Data of one macOS as one tree
   apfs ls -R --hash --json disk.img       one JSON object a line, with SHA-256 of all content")]
 pub(crate) struct Ls {
     #[command(flatten)]

@@ -15,6 +15,7 @@ use clap_complete::engine::ArgValueCompleter;
 use serde::Serialize;
 
 use crate::args::Common;
+use crate::backing_row::BackingRow;
 use crate::cmd::ls::mode_text;
 use crate::complete::in_image;
 use crate::exit::{Failure, Outcome};
@@ -34,6 +35,7 @@ Examples:
   apfs stat disk.img /etc/hosts           times, flags, links, attributes
   apfs stat --extents disk.img /big       also where its bytes lie
   apfs stat disk.img '/System Folder'     of HFS+ also catalog flags, Finder type and creator, text encoding
+  apfs stat --merged mac.img /Users       also which volume is behind it, and by which firmlink
   apfs stat --json disk.img /a /b         one JSON object with all files")]
 pub(crate) struct Stat {
     #[command(flatten)]
@@ -79,6 +81,9 @@ struct FileRow<'a> {
     /// What only HFS+ says.
     #[serde(skip_serializing_if = "Option::is_none")]
     hfs: Option<HfsRow>,
+    /// What is behind a file of a merged tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backing: Option<&'a BackingRow>,
     modified: Option<String>,
     changed: Option<String>,
     created: Option<String>,
@@ -106,6 +111,7 @@ struct Details<'a> {
     links: Vec<Vec<u8>>,
     extents: Option<Vec<ExtentRun>>,
     facts: Option<CatalogFacts>,
+    backing: Option<BackingRow>,
 }
 
 /// Shows all files that were asked for.
@@ -151,7 +157,8 @@ impl<'a> Details<'a> {
             extents.map_err(|error| outcome.problem(format!("{}: extents: {error}", Escaped(&path)))).ok()
         });
         let facts = view.as_hfs().map(|volume| volume.facts(file.id)).transpose()?;
-        Ok(Details { file, path, stat, links, extents, facts })
+        let backing = view.as_merged().map(|merged| BackingRow::new(merged, file.id)).transpose()?.flatten();
+        Ok(Details { file, path, stat, links, extents, facts, backing })
     }
 
     fn item(&self) -> Item<'_> {
@@ -161,11 +168,11 @@ impl<'a> Details<'a> {
     fn row(&self, outcome: &mut Outcome) -> FileRow<'_> {
         let stat = &self.stat;
         let context = RowContext { target: self.file.target, hash: false };
-        let is_apfs = self.file.target.view.as_apfs().is_some();
+        let is_apfs = self.file.target.view.as_hfs().is_none();
         let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
         FileRow {
             row: Row::new(&context, &self.item(), outcome),
-            parent: stat.parent.0,
+            parent: self.file.target.view.own_number(stat.parent).0,
             allocated: stat.allocated,
             links: self.links.iter().map(|path| lossy(path).into_owned()).collect(),
             bsd_flag_names: flags::bsd(stat.bsd_flags),
@@ -174,6 +181,7 @@ impl<'a> Details<'a> {
             compression: stat.compression.map(|compression| kind_name(compression.kind)),
             write_generation: is_apfs.then_some(stat.write_generation),
             hfs: self.facts.as_ref().map(HfsRow::new),
+            backing: self.backing.as_ref(),
             modified: text(stat.modified),
             changed: text(stat.changed),
             created: text(stat.created),
@@ -195,8 +203,11 @@ impl<'a> Details<'a> {
                 Err(error) => outcome.problem(format!("{}: {error}", Escaped(&self.path))),
             }
         }
-        field(out, "File id", stat.id)?;
-        field(out, "Parent", stat.parent)?;
+        if let Some(backing) = &self.backing {
+            field(out, "Backed by", backing.words())?;
+        }
+        field(out, "File id", target.view.own_number(stat.id))?;
+        field(out, "Parent", target.view.own_number(stat.parent))?;
         if self.facts.is_none() {
             field(out, "Data stream", stat.private_id)?;
         }

@@ -129,7 +129,7 @@ struct Attribute {
 fn all(view: &AnyFs, id: FileId) -> apfs_core::Result<Vec<Attribute>> {
     let mut xattrs: Vec<Attribute> = Vec::new();
     for XattrInfo { name, size, flags, .. } in view.xattrs(id)? {
-        xattrs.push(Attribute { name, size, flags: view.as_apfs().map(|_| flags) });
+        xattrs.push(Attribute { name, size, flags: view.as_hfs().is_none().then_some(flags) });
     }
     if let Some(size) = view.stat(id)?.resource_size.filter(|size| *size > 0)
         && view.as_hfs().is_some()
@@ -169,13 +169,14 @@ fn file_row(args: &Xattr, file: &Found<'_>, outcome: &mut Outcome) -> Result<Fil
             value_hex: value.ok().map(|value| hex(&value)),
         });
     }
+    let (volume, volume_index, snapshot) = target.place_of(file.id);
     Ok(FileRow {
         part: target.part,
-        volume: lossy(target.volume_name().as_bytes()).into_owned(),
-        volume_index: target.index,
-        snapshot: target.snapshot_name().map(|name| lossy(name.as_bytes()).into_owned()),
+        volume: lossy(volume.as_bytes()).into_owned(),
+        volume_index,
+        snapshot: snapshot.map(|name| lossy(name.as_bytes()).into_owned()),
         path: lossy_path(&target.view, &path).into_owned(),
-        ino: file.id.0,
+        ino: target.view.own_number(file.id).0,
         xattrs: rows,
     })
 }

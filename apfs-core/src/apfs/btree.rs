@@ -138,6 +138,29 @@ impl Tree {
         }
     }
 
+    /// Object id of the root.
+    pub(crate) fn root_oid(&self) -> Oid {
+        self.root_oid
+    }
+
+    /// Object id of the child that an entry leads to.
+    pub(crate) fn child_oid(&self, parent: &Node, index: usize) -> Result<Oid> {
+        let stored =
+            parent.child(index).ok_or_else(|| Error::damage(Damage::Bounds, parent.place("value")))?;
+        // In hashed trees child references count from the root (sheet apfs-02, section 4).
+        Ok(if self.hashed { Oid(stored.wrapping_add(self.root_oid.0)) } else { Oid(stored) })
+    }
+
+    /// Where a node is, and its bytes, whatever they are; decrypted if they are encrypted.
+    pub(crate) fn node_bytes(&self, oid: Oid) -> Result<(Paddr, Vec<u8>)> {
+        let Location { block, key, .. } = self.resolve.locate(oid)?;
+        let mut bytes = self.store.blocks(block, 1)?;
+        if let Some(key) = key {
+            self.store.decrypt(key, block.0, &mut bytes);
+        }
+        Ok((block, bytes))
+    }
+
     /// Ids at which nodes begin, at least `wanted` of them if the tree has so many above its leaves: borders for
     /// cutting the tree into parts. Nodes that can't be read are not looked into.
     pub(crate) fn border_ids(&self, wanted: usize) -> Vec<u64> {
@@ -156,10 +179,7 @@ impl SearchTree for Tree {
     }
 
     fn child(&self, parent: &Arc<Node>, index: usize) -> Result<Arc<Node>> {
-        let stored =
-            parent.child(index).ok_or_else(|| Error::damage(Damage::Bounds, parent.place("value")))?;
-        // In hashed trees child references count from the root (sheet apfs-02, section 4).
-        let oid = if self.hashed { Oid(stored.wrapping_add(self.root_oid.0)) } else { Oid(stored) };
+        let oid = self.child_oid(parent, index)?;
         let location = self.resolve.locate(oid)?;
         let child = self.store.node(&request(self.kind, oid, &location, false))?;
         if child.level().checked_add(1) != Some(parent.level()) {

@@ -62,7 +62,7 @@ impl View {
     }
 
     /// Where an attribute's value is; Finder info may be kept in the inode instead.
-    fn xattr_content(&self, id: FileId, name: &[u8]) -> Result<Option<Content>> {
+    pub(crate) fn xattr_content(&self, id: FileId, name: &[u8]) -> Result<Option<Content>> {
         let found = self.with_xattr(id, name, |xattr| match xattr.value {
             XattrValue::Embedded(bytes) => Content::Inline(bytes.to_vec()),
             XattrValue::Stream(stream) => Content::Stream(Stream {

@@ -14,7 +14,7 @@ use super::tree_kind::{OMAP, OMAP_SNAPSHOTS};
 use crate::base::bytes::{get, pod, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Locked, Result};
-use crate::base::ids::{Oid, Paddr, Xid};
+use crate::base::ids::{BlockSize, Oid, Paddr, Xid};
 use crate::crypto::xts::Xts;
 
 /// Mappings that are looked at to find encrypted objects.
@@ -78,10 +78,14 @@ impl Omap {
         Ok(Omap { store, raw, tree, newest })
     }
 
-    /// All fields as stored.
+    /// All fields of its head as stored.
     #[must_use]
     pub fn raw(&self) -> &OmapPhys {
         &self.raw
+    }
+
+    pub(crate) fn block_size(&self) -> BlockSize {
+        self.store.block_size()
     }
 
     /// The mapping tree.
@@ -150,18 +154,26 @@ impl Omap {
         Ok(verify_checksum(&bytes, Place::default()).is_ok())
     }
 
+    /// The tree of the snapshots that the map keeps old mappings for; `None` if there never was one.
+    ///
+    /// # Errors
+    /// Damage or I/O.
+    pub fn snapshot_tree(&self) -> Result<Option<Tree>> {
+        let root = self.raw.om_snapshot_tree_oid.get();
+        if root == 0 {
+            return Ok(None);
+        }
+        let resolve = Arc::new(Physical { newest: self.newest });
+        Tree::open(self.store.clone(), &OMAP_SNAPSHOTS, resolve, Oid(root)).map(Some)
+    }
+
     /// The snapshots that the map keeps old mappings for, oldest first.
     ///
     /// # Errors
     /// Damage or I/O, and more than [`Limits::snapshots`](crate::Limits::snapshots).
     pub fn snapshots(&self) -> Result<Vec<MapSnapshot>> {
-        let root = self.raw.om_snapshot_tree_oid.get();
         let mut found = Vec::new();
-        if root == 0 {
-            return Ok(found);
-        }
-        let resolve = Arc::new(Physical { newest: self.newest });
-        let tree = Tree::open(self.store.clone(), &OMAP_SNAPSHOTS, resolve, Oid(root))?;
+        let Some(tree) = self.snapshot_tree()? else { return Ok(found) };
         let mut cursor = Cursor::new();
         cursor.seek(&tree, &[])?;
         while let Some((leaf, index)) = cursor.leaf() {
@@ -188,7 +200,7 @@ fn key(oid: Oid, xid: Xid) -> [u8; 16] {
     key
 }
 
-/// Object and mapping of a record.
+/// The object and its mapping from a record of the mapping tree.
 pub(crate) fn decode(key: &[u8], value: &[u8]) -> Option<(Oid, Mapping)> {
     let (key, value): (&OmapKey, &OmapVal) = (pod(key)?, pod(value)?);
     let mapping = Mapping {

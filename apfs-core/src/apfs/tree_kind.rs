@@ -62,6 +62,16 @@ pub static FREE_QUEUE: TreeKind = TreeKind {
     ghosts: true,
     order: by_two_numbers,
 };
+/// Documents of a volume: id to file.
+pub static DOCUMENT_IDS: TreeKind = TreeKind {
+    name: "document id tree",
+    subtype: super::raw::object::OBJECT_TYPE_DOC_ID_TREE,
+    storage: OBJ_PHYSICAL,
+    fixed: Some((4, 8)),
+    min_key: 4,
+    ghosts: false,
+    order: by_short_number,
+};
 /// Snapshots of a volume by xid and by name.
 pub static SNAP_META: TreeKind = TreeKind {
     name: "snapshot metadata tree",
@@ -113,6 +123,11 @@ fn rest(key: &[u8], offset: usize) -> &[u8] {
 
 fn by_number(a: &[u8], b: &[u8]) -> Ordering {
     number(a, 0).cmp(&number(b, 0))
+}
+
+fn by_short_number(a: &[u8], b: &[u8]) -> Ordering {
+    let short = |key| u32_at(key, 0).unwrap_or(0);
+    short(a).cmp(&short(b))
 }
 
 fn by_two_numbers(a: &[u8], b: &[u8]) -> Ordering {

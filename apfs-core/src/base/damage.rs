@@ -43,6 +43,8 @@ pub enum Damage {
     Overlap = 15,
     /// Compressed data cannot be expanded.
     Compressed = 16,
+    /// The hash that seals a node or a piece of a file is not the one of the bytes.
+    Hash = 17,
 }
 
 impl Damage {
@@ -71,6 +73,7 @@ impl Damage {
             Damage::Name => "bad name",
             Damage::Overlap => "extents overlap",
             Damage::Compressed => "compressed data cannot be expanded",
+            Damage::Hash => "hash does not match",
         }
     }
 }

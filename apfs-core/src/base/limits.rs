@@ -23,6 +23,8 @@ pub struct Limits {
     pub repeated_dirs: u64,
     /// Ranges of an HFS+ volume that replaying its journal changes. Default 500,000.
     pub journal_ranges: usize,
+    /// Firmlinks of one System volume. Default 1,024; macOS has about 20.
+    pub firmlinks: usize,
     /// Snapshots of one volume. Default 1,000,000.
     pub snapshots: usize,
     /// Runs of blocks that are remembered at once to tell whose they are: extents of one volume, and what owns blocks in
@@ -54,6 +56,11 @@ pub struct Limits {
     pub unlock_attempts: u32,
     /// Runs of blocks with their owners that a check of a volume keeps. Default 8,000,000: 96 MB.
     pub check_runs: usize,
+    /// Bytes of a file that one hash of a sealed volume covers. Default 64 MiB; Apple's cover some blocks.
+    pub seal_piece_bytes: u64,
+    /// Data streams of a sealed volume that are not those of the file with their number: each is hashed once, however
+    /// many files share it. Default 4,000,000.
+    pub seal_streams: usize,
 }
 
 impl Default for Limits {
@@ -68,6 +75,7 @@ impl Default for Limits {
             directory_depth: 4096,
             repeated_dirs: 1_000_000,
             journal_ranges: 500_000,
+            firmlinks: 1024,
             snapshots: 1_000_000,
             space_runs: 8_000_000,
             check_facts: 400_000_000,
@@ -81,6 +89,8 @@ impl Default for Limits {
             kdf_rounds: 20_000_000,
             unlock_attempts: 256,
             check_runs: 8_000_000,
+            seal_piece_bytes: 64 << 20,
+            seal_streams: 4_000_000,
         }
     }
 }

@@ -42,5 +42,5 @@ pub fn unreadable(error: &Error) -> Option<Finding> {
 /// All rules, in the order of their codes within disk, APFS and HFS+.
 #[must_use]
 pub fn rules() -> Vec<&'static Rule> {
-    [&[&TABLE, &LAYER, &UNREADABLE][..], super::hfs::RULES].concat()
+    [&[&TABLE, &LAYER, &UNREADABLE][..], super::apfs::rules(), super::hfs::RULES].concat()
 }

@@ -2,6 +2,7 @@
 
 pub mod cbc;
 pub mod der;
+pub mod digest;
 pub mod hash;
 pub mod kdf;
 pub mod keywrap;

@@ -111,6 +111,7 @@ fn resolve<T: Fs + ?Sized>(fs: &T, path: &[u8], follow_last: bool) -> Result<Fil
             return Err(Error::NotADirectory);
         }
         if name == b".." {
+            above = fs.above(here).unwrap_or(above);
             here = above.pop().unwrap_or_else(|| fs.root());
             continue;
         }

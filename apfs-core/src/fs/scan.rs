@@ -74,6 +74,17 @@ impl ScanLedger {
         self.sums.get(&key).copied().unwrap_or(0)
     }
 
+    /// The same sums under other keys, without those that get none. Nothing is counted.
+    pub(crate) fn renumbered(&self, key: impl Fn(u64) -> Option<u64>) -> ScanLedger {
+        let mut ledger = ScanLedger::default();
+        for (old, sum) in &self.sums {
+            if let Some(new) = key(*old) {
+                ledger.add(new, *sum);
+            }
+        }
+        ledger
+    }
+
     /// Keys whose sums are not 0.
     pub(crate) fn marked(&self) -> impl Iterator<Item = &u64> {
         self.sums.keys()

@@ -69,6 +69,14 @@ pub trait Fs: Send + Sync + sealed::Sealed {
         false
     }
 
+    /// The directories from the root down to the one that `..` of a directory leads to, where that is not the one that a
+    /// path came through: of directories that are shown in several places.
+    #[doc(hidden)]
+    fn above(&self, dir: FileId) -> Option<Vec<FileId>> {
+        let _ = dir;
+        None
+    }
+
     /// Finds a name in a directory, by the volume's own rule of which names are equal.
     ///
     /// # Errors

@@ -46,21 +46,34 @@ fn role(object: &Object) -> HfsRole {
 
 /// The bytes that are meant.
 pub fn find(image: &HfsImage, object: &Object) -> Range<usize> {
+    candidates(image, object).into_iter().nth(object.number).unwrap_or_else(|| panic!("no {object:?}"))
+}
+
+/// Everything that fits, whatever its number.
+fn candidates(image: &HfsImage, object: &Object) -> Vec<Range<usize>> {
     let role = role(object);
     let holds = object.holds.as_ref().map(|id| value(image, id) as u32);
-    if matches!(role, HfsRole::Catalog | HfsRole::Extents | HfsRole::Attributes) {
-        let tree = &image.trees[&role];
-        let owns = |id: u32| move |record: &(Range<usize>, u32)| record.1 == id;
-        let nodes = tree.nodes.iter().filter(|node| {
-            object.level.is_none_or(|level| u16::from(node.height) == level + 1)
-                && holds.is_none_or(|id| node.records.iter().any(owns(id)))
-        });
-        let number = object.node.or_else(|| nodes.map(|node| node.number).nth(object.number));
-        let (at, len) = image.node_place(role, number.unwrap_or_else(|| panic!("no {object:?}")));
-        return at..at + len;
+    if !is_tree(role) {
+        let places = image.all(role).filter(|place| holds.is_none_or(|id| id == place.owner));
+        return places.map(|place| place.range.clone()).collect();
     }
-    let places = image.all(role).filter(|place| holds.is_none_or(|id| id == place.owner));
-    places.map(|place| place.range.clone()).nth(object.number).unwrap_or_else(|| panic!("no {object:?}"))
+    let place = |number| {
+        let (at, len) = image.node_place(role, number);
+        at..at + len
+    };
+    if let Some(number) = object.node {
+        return vec![place(number)];
+    }
+    let owns = |id: u32| move |record: &(Range<usize>, u32)| record.1 == id;
+    let nodes = image.trees[&role].nodes.iter().filter(|node| {
+        object.level.is_none_or(|level| u16::from(node.height) == level + 1)
+            && holds.is_none_or(|id| node.records.iter().any(owns(id)))
+    });
+    nodes.map(|node| place(node.number)).collect()
+}
+
+fn is_tree(role: HfsRole) -> bool {
+    matches!(role, HfsRole::Catalog | HfsRole::Extents | HfsRole::Attributes)
 }
 
 /// Makes an edit.
@@ -74,13 +87,17 @@ pub fn edit(image: &mut HfsImage, edit: &Edit) {
         image.bytes[at] ^= 0x80 >> (block % 8);
         return;
     }
-    let range = find(image, &edit.at);
     let id = edit.record.as_ref().and_then(|record| record.id.as_ref()).map(|id| value(image, id) as u32);
-    let object = &mut image.bytes[range];
     let Some(record) = &edit.record else {
-        return change::bytes(object, edit, set, Order::Big);
+        let range = find(image, &edit.at);
+        return change::bytes(&mut image.bytes[range], edit, set, Order::Big);
     };
-    let index = index_of(object, role, record, id);
+    // Records about one file may be in several leaves.
+    let mut nodes = candidates(image, &edit.at).into_iter().skip(edit.at.number);
+    let found =
+        nodes.find_map(|range| Some((index_of(&image.bytes[range.clone()], role, record, id)?, range)));
+    let (index, range) = found.unwrap_or_else(|| panic!("no {record:?}"));
+    let object = &mut image.bytes[range];
     if edit.remove {
         let records = records(object);
         let kept: Vec<Vec<u8>> = records
@@ -132,7 +149,7 @@ fn data_of(node: &[u8], record: &Range<usize>) -> usize {
     record.start + (2 + usize::from(u16_at(node, record.start))).next_multiple_of(2)
 }
 
-fn index_of(node: &[u8], role: HfsRole, record: &Record, id: Option<u32>) -> usize {
+fn index_of(node: &[u8], role: HfsRole, record: &Record, id: Option<u32>) -> Option<usize> {
     let facts = |range: &Range<usize>| {
         let data = data_of(node, range);
         match role {
@@ -152,6 +169,5 @@ fn index_of(node: &[u8], role: HfsRole, record: &Record, id: Option<u32>) -> usi
         let (own, kind) = facts(range);
         id.is_none_or(|id| id == own) && record.kind.is_none_or(|wanted| wanted == kind)
     };
-    let found = records(node).enumerate().filter(fits).nth(record.index);
-    found.unwrap_or_else(|| panic!("no {record:?}")).0
+    records(node).enumerate().filter(fits).nth(record.index).map(|(index, _)| index)
 }

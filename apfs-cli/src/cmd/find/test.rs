@@ -148,7 +148,7 @@ impl Tests {
             && (self.kinds.is_empty() || self.kinds.contains(&stat.kind))
             && self.size.is_none_or(|size| stat.kind == Kind::File && size.meets(stat.size))
             && self.meets_times(stat)
-            && self.ino.is_none_or(|ino| stat.id.0 == ino)
+            && self.ino.is_none_or(|ino| target.view.own_number(stat.id).0 == ino)
             && self.xattr.as_ref().is_none_or(|wanted| {
                 let xattrs = target.view.xattrs(stat.id).unwrap_or_else(|error| {
                     outcome.problem(format!("{}: {error}", Escaped(path)));

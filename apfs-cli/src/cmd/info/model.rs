@@ -7,6 +7,7 @@ use apfs_core::{AnyVolume, Result, Timestamp, Uuid};
 use serde::Serialize;
 
 use super::core_storage::CoreStorage;
+use super::group::GroupRows;
 use super::hfs::HfsVolume;
 
 use crate::exit::{Failure, Outcome};
@@ -75,6 +76,8 @@ pub(super) struct Container {
     pub(super) volumes: Vec<Volume>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) damaged_volumes: Vec<DamagedVolume>,
+    #[serde(flatten)]
+    pub(super) groups: GroupRows,
 }
 
 /// A checkpoint in the ring.
@@ -268,6 +271,7 @@ impl Container {
             ephemeral_damage: container.checkpoint().ephemeral_damage().map(ToString::to_string),
             volumes,
             damaged_volumes,
+            groups: GroupRows::gather(container, session),
         }
     }
 }

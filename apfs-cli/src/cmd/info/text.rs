@@ -209,7 +209,9 @@ fn show_container(container: &Container, out: &mut Out) -> io::Result<()> {
         out.display(format_args!("|\n+-> Volume {}: {}", damaged.index, damaged.error))?;
         out.line()?;
     }
-    Ok(())
+    container.groups.show(out, &|out, text| title(out, "|\n+-> ", &text, INDENT), &|out, label, text| {
+        field(out, INDENT, label, text)
+    })
 }
 
 fn show_volume(volume: &Volume, out: &mut Out) -> io::Result<()> {

@@ -30,6 +30,8 @@ struct Layer {
 #[derive(Clone, Debug)]
 pub struct References {
     trees: Vec<ExtentTree>,
+    /// Nodes of each tree.
+    nodes: Vec<u64>,
     /// By first block.
     layers: Vec<Layer>,
     most_steps: u64,
@@ -53,6 +55,19 @@ impl Segment<'_> {
         seen.fold(0i64, |sum, layer| sum.saturating_add(i64::from(layer.refcnt)))
     }
 
+    /// How many file extents use each of the blocks, state by state: states that see more than the first and at most the
+    /// second number of trees have the count. States before the first allocation are left out: they have none.
+    pub fn counts(&self) -> impl Iterator<Item = (usize, usize, i64)> + '_ {
+        let seen = |layer: &Layer| usize::try_from(layer.tree).unwrap_or(usize::MAX);
+        let next = self.layers.iter().skip(1).map(seen).chain([usize::MAX]);
+        let mut count = 0i64;
+        let counts = self.layers.iter().zip(next).map(move |(layer, next)| {
+            count = count.saturating_add(i64::from(layer.refcnt));
+            (seen(layer), next, count)
+        });
+        counts.filter(|(from, to, _)| from < to)
+    }
+
     /// How many records say that the blocks were allocated; 1 unless the records contradict one another.
     #[must_use]
     pub fn allocations(&self) -> usize {
@@ -74,18 +89,23 @@ impl References {
         let trees = volume.extent_trees(snapshots);
         let mut references = References::new(trees.clone(), volume.container().limits().space_runs);
         for (index, tree) in (0u32..).zip(&trees) {
+            let mut nodes = 0u64;
             volume.each_extent(tree, cancel, &mut |item| match item {
                 Ok(ExtentItem::Extent(extent)) => references.add(index, &extent),
-                Ok(ExtentItem::Node(_)) => Ok(()),
+                Ok(ExtentItem::Node(_)) => {
+                    nodes = nodes.saturating_add(1);
+                    Ok(())
+                }
                 Err(error) => damage(error),
             })?;
+            references.nodes.push(nodes);
         }
         references.sort();
         Ok(references)
     }
 
     pub(crate) fn new(trees: Vec<ExtentTree>, most: usize) -> References {
-        References { trees, layers: Vec::new(), most_steps: len64(most) }
+        References { trees, nodes: Vec::new(), layers: Vec::new(), most_steps: len64(most) }
     }
 
     /// Adds a record of a tree, by the tree's index.
@@ -112,6 +132,13 @@ impl References {
     #[must_use]
     pub fn trees(&self) -> &[ExtentTree] {
         &self.trees
+    }
+
+    /// Nodes of the tree that a snapshot closed; 0 if it has none.
+    #[must_use]
+    pub fn nodes_of(&self, snapshot: Xid) -> u64 {
+        let index = self.trees.iter().position(|tree| tree.xid == Some(snapshot));
+        index.and_then(|index| self.nodes.get(index)).copied().unwrap_or(0)
     }
 
     /// How many of the trees count for a state: that of a snapshot, or `None` for the live one.

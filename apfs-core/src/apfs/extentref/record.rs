@@ -36,6 +36,12 @@ pub struct PhysicalExtent {
 }
 
 impl PhysicalExtent {
+    /// True if the record says that the blocks were allocated.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.kind == ExtentKind::New
+    }
+
     /// Decodes a record.
     ///
     /// # Errors

@@ -72,3 +72,5 @@ pub const OBJECT_TYPE_SNAP_META_EXT: u32 = 0x1D;
 pub const OBJECT_TYPE_INTEGRITY_META: u32 = 0x1E;
 /// File extents of a sealed volume.
 pub const OBJECT_TYPE_FEXT_TREE: u32 = 0x1F;
+/// Documents of a volume by id.
+pub const OBJECT_TYPE_DOC_ID_TREE: u32 = 0x22;

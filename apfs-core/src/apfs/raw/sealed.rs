@@ -25,6 +25,33 @@ pub struct IntegrityMetaPhys {
 
 const _: () = assert!(size_of::<IntegrityMetaPhys>() == 56);
 
+/// The highest version of [`IntegrityMetaPhys`] (`INTEGRITY_META_VERSION_HIGHEST`).
+pub const INTEGRITY_META_VERSION_HIGHEST: u32 = 2;
+/// Flag: the volume was changed after it was sealed.
+pub const APFS_SEAL_BROKEN: u32 = 1;
+/// Where the root hash may begin at the earliest.
+pub const LEAST_ROOT_HASH_OFFSET: u32 = 0x30;
+
+/// Hash function: SHA-256.
+pub const APFS_HASH_SHA256: u32 = 1;
+/// Hash function: SHA-512/256, by a number that current systems refuse.
+pub const APFS_HASH_SHA512_256_OLD: u32 = 2;
+/// Hash function: SHA-384.
+pub const APFS_HASH_SHA384: u32 = 3;
+/// Hash function: SHA-512.
+pub const APFS_HASH_SHA512: u32 = 4;
+/// Hash function: SHA-512/256.
+pub const APFS_HASH_SHA512_256: u32 = 5;
+/// Hash function: SHA3-256.
+pub const APFS_HASH_SHA3_256: u32 = 6;
+/// Hash function: SHA3-384.
+pub const APFS_HASH_SHA3_384: u32 = 7;
+/// Hash function: SHA3-512.
+pub const APFS_HASH_SHA3_512: u32 = 8;
+
+/// Type of a `FILE_INFO` record: the hash of a piece of data.
+pub const APFS_FILE_INFO_DATA_HASH: u64 = 1;
+
 /// Key of a sealed volume's extent (`fext_tree_key_t`).
 #[derive(Clone, Copy, Debug, FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]

@@ -5,7 +5,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::object::ObjPhys;
 
-/// Volume superblock (`apfs_superblock_t`), up to the last field of the public reference.
+/// Volume superblock (`apfs_superblock_t`), to the last tree that newer systems add.
 #[derive(Clone, Copy, Debug, FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct ApfsSuperblock {
@@ -105,9 +105,29 @@ pub struct ApfsSuperblock {
     pub reserved_type: U32,
     /// Newer systems: another tree.
     pub reserved_oid: U64,
+    /// Transaction of the index of document ids.
+    pub apfs_doc_id_index_xid: U64,
+    /// 1: there is a tree of before.
+    pub apfs_doc_id_index_flags: U32,
+    /// Type of the tree of document ids.
+    pub apfs_doc_id_tree_type: U32,
+    /// Tree of document ids, or 0.
+    pub apfs_doc_id_tree_oid: U64,
+    /// The tree of before, or 0.
+    pub apfs_prev_doc_id_tree_oid: U64,
+    /// How far the index is.
+    pub apfs_doc_id_fixup_cursor: U64,
+    /// Second file-system tree, or 0.
+    pub apfs_sec_root_tree_oid: U64,
+    /// Its type.
+    pub apfs_sec_root_tree_type: U32,
+    /// 1: clones are tracked.
+    pub apfs_clonegroup_flags: U32,
+    /// Tree of clones, or 0.
+    pub apfs_clonegroup_tree_oid: U64,
 }
 
-const _: () = assert!(size_of::<ApfsSuperblock>() == 1056);
+const _: () = assert!(size_of::<ApfsSuperblock>() == 1120);
 
 /// Who wrote a volume, and when (`apfs_modified_by_t`).
 #[derive(Clone, Copy, Debug, FromBytes, Immutable, KnownLayout, Unaligned)]

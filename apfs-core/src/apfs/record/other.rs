@@ -3,6 +3,7 @@
 
 use super::Flaw;
 use crate::apfs::raw::fs::{JCryptoVal, JDirStatsVal};
+use crate::apfs::raw::sealed::APFS_FILE_INFO_DATA_HASH;
 use crate::base::bytes::{get, pod, pod_rest, u16_at, u32_at, u64_at};
 use crate::base::damage::Damage;
 
@@ -61,7 +62,7 @@ impl<'a> DataHash<'a> {
     pub fn parse(key: &[u8], value: &'a [u8]) -> Result<Option<DataHash<'a>>, Flaw> {
         let short = Flaw::new(Damage::Bounds, "j_file_info_val_t", "");
         let info_and_lba = u64_at(key, 8).ok_or(short)?;
-        if info_and_lba >> 56 != 1 {
+        if info_and_lba >> 56 != APFS_FILE_INFO_DATA_HASH {
             return Ok(None);
         }
         let blocks = u16_at(value, 0).ok_or(short)?;

@@ -103,10 +103,8 @@ pub(super) fn check(
             Sums::take(&mut sums.compressed, mark(cnid.into(), false, b""), 1);
             compressed(volume, at, cnid, report)?;
         }
-        if is_first_link(name) {
-            if let AttributeRecord::Inline(value) = record {
-                Sums::take(&mut sums.chains, first_link_mark(cnid, value), 1);
-            }
+        if let (true, AttributeRecord::Inline(value)) = (is_first_link(name), record) {
+            Sums::take(&mut sums.chains, first_link_mark(cnid, value), 1);
         }
         Ok(())
     })?;

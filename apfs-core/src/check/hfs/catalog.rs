@@ -27,6 +27,8 @@ use crate::text::hfs_name::{push_text, to_stored};
 
 /// Folders whose way from the root is remembered.
 const MOST_FOLDERS: usize = 1 << 20;
+/// Wrong counts that are kept until all nodes were read.
+const MOST_LATER: usize = 1 << 12;
 const UF_COMPRESSED: u8 = 0x20;
 /// Longest target of a symbolic link.
 const LONGEST_TARGET: u64 = 1024;
@@ -74,6 +76,8 @@ pub(super) struct Catalog<'v, 's> {
     group: Group,
     /// Folders that are reached from the root.
     reached: BTreeSet<u32>,
+    /// What counts only if no node was lost.
+    later: Vec<(&'static Rule, Corrupt)>,
     /// Creation dates that links may have.
     link_dates: Vec<u32>,
     text: Vec<u8>,
@@ -87,8 +91,8 @@ impl<'v, 's> Catalog<'v, 's> {
             Some(CatalogRecord::parse(record.value()).ok()?.common()?.createDate.get())
         };
         let link_dates = folders.into_iter().flatten().filter_map(created).collect();
-        let (counts, group, reached, text) = Default::default();
-        Catalog { volume, forks, sums, counts, group, reached, link_dates, text }
+        let (counts, group, reached, later, text) = Default::default();
+        Catalog { volume, forks, sums, counts, group, reached, later, link_dates, text }
     }
 
     /// One record, in order.
@@ -153,6 +157,19 @@ impl<'v, 's> Catalog<'v, 's> {
             report.broken(&rules::ROOT, Corrupt::new(Damage::Missing, place));
         }
         Ok(())
+    }
+
+    /// Folders whose entries were counted wrongly, to be told if no node was lost.
+    pub(super) fn tell_later(&mut self, report: &mut Report<'_>) {
+        for (rule, corrupt) in core::mem::take(&mut self.later) {
+            report.broken(rule, corrupt);
+        }
+    }
+
+    fn later(&mut self, rule: &'static Rule, corrupt: Corrupt) {
+        if self.later.len() < MOST_LATER {
+            self.later.push((rule, corrupt));
+        }
     }
 
     fn thread(&mut self, at: At<'_>, thread: Thread<'_>, stored: &[u8], report: &mut Report<'_>) {
@@ -379,12 +396,12 @@ impl<'v, 's> Catalog<'v, 's> {
         };
         if common.valence.get() != children {
             let corrupt = Corrupt::new(Damage::Contradiction, place("valence"));
-            report.broken(&rules::VALENCE, corrupt.expected(children).found(common.valence.get()));
+            self.later(&rules::VALENCE, corrupt.expected(children).found(common.valence.get()));
         }
         let keeps_count = flags(common).contains(CatalogFlags::HAS_FOLDER_COUNT);
         if keeps_count && common.folderCount.get() != folders {
             let corrupt = Corrupt::new(Damage::Contradiction, place("folderCount"));
-            report.broken(&rules::SUBFOLDERS, corrupt.expected(folders).found(common.folderCount.get()));
+            self.later(&rules::SUBFOLDERS, corrupt.expected(folders).found(common.folderCount.get()));
         }
         self.climb(parent, report)
     }

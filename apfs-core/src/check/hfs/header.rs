@@ -42,7 +42,7 @@ pub(super) fn claim(volume: &Volume, forks: &mut Forks<'_>, report: &mut Report<
         (STARTUP_FILE_ID, &raw.startupFile, data, "startupFile"),
     ] {
         forks.add(cnid, fork, more, volume_place(field), report)?;
-        if fork.clumpSize.get() % size != 0 {
+        if !fork.clumpSize.get().is_multiple_of(size) {
             let corrupt = Corrupt::new(Damage::Range, volume_place(field).cnid(cnid));
             report.broken(&rules::CLUMPS, corrupt.found(fork.clumpSize.get()));
         }
@@ -79,7 +79,7 @@ pub(super) fn check_fields(volume: &Volume, report: &mut Report<'_>) {
     for (clump, field) in
         [(raw.rsrcClumpSize.get(), "rsrcClumpSize"), (raw.dataClumpSize.get(), "dataClumpSize")]
     {
-        if clump % header.block_size() != 0 {
+        if !clump.is_multiple_of(header.block_size()) {
             broken(&rules::CLUMPS, field, clump.into());
         }
     }

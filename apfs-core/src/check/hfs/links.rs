@@ -101,10 +101,8 @@ pub(super) fn count(parsed: &CatalogRecord<'_>, inode: Option<Inode>, sums: &mut
     } else if let Some(Inode::To(to)) = inode {
         Sums::take(&mut sums.link_counts, target_mark(to), common.bsdInfo.special.get());
         // The first link of a folder stands in an attribute.
-        if let LinkTo::File(_) = to {
-            if has_chain(common) {
-                Sums::take(&mut sums.chains, chain_mark(to, 0, common.valence.get()), 1);
-            }
+        if matches!(to, LinkTo::File(_)) && has_chain(common) {
+            Sums::take(&mut sums.chains, chain_mark(to, 0, common.valence.get()), 1);
         }
     }
 }

@@ -91,6 +91,9 @@ impl Check<'_, '_> {
         let mut catalog = Catalog::new(volume, &mut forks, &mut self.sums);
         let mut walked = walk(tree, &mut self.report, cancel, &mut |at, report| catalog.record(at, report))?;
         catalog.finish(&mut self.report)?;
+        if walked.complete {
+            catalog.tell_later(&mut self.report);
+        }
         let counts = catalog.counts;
         self.nodes(tree, &mut walked)?;
         self.report.checked("catalog records", walked.records);
@@ -110,10 +113,9 @@ impl Check<'_, '_> {
             self.report.unchecked("threads, links, attributes' owners and counts", whole);
         }
         let followed = forks.complete && self.complete;
-        if let Some((tree, found)) = overflow {
-            if followed && found.records != forks.overflow_records {
-                extents::find_alone(volume, tree, &mut self.report)?;
-            }
+        let more = overflow.filter(|(_, found)| self.complete && found.records != forks.overflow_records);
+        if let Some((tree, _)) = more {
+            extents::find_alone(volume, tree, &mut self.report)?;
         }
         if followed && attribute_extents != forks.attribute_records {
             let place = Place::new("HFSPlusAttrExtents", "").cnid(ATTRIBUTES_FILE_ID);
