@@ -81,6 +81,7 @@ pub(super) fn check(check: &mut Context<'_>, volume: &Volume, claims: &mut Claim
     let mut whole = true;
     match volume.view() {
         Ok(view) => {
+            seal::hashes(check, &view)?;
             let catalog = catalog::read(check, &view)?;
             used.extend_from_slice(&catalog.nodes);
             member.ids = catalog.ids;
