@@ -12,7 +12,7 @@ use apfs_tests::sample;
 fn checked(device: Arc<dyn ReadAt>, open: OpenOptions) -> (Vec<Finding>, Summary) {
     let container = Container::open(device, open).unwrap();
     let mut options = CheckOptions::default();
-    options.snapshots = true;
+    (options.snapshots, options.findings_per_rule) = (true, u64::MAX);
     let mut findings = Vec::new();
     let summary = check::apfs::check(&container, &options, None, &mut |finding| findings.push(finding));
     findings.retain(|finding| finding.severity() != Severity::Note);

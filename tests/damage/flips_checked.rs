@@ -30,7 +30,7 @@ fn notices(image: &Image) -> bool {
     };
     let mut noticed = false;
     let mut options = CheckOptions::default();
-    options.snapshots = true;
+    (options.snapshots, options.findings_per_rule) = (true, u64::MAX);
     check::apfs::check(&container, &options, None, &mut |_| noticed = true).unwrap();
     noticed
 }

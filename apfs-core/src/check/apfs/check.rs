@@ -36,7 +36,8 @@ use crate::base::report::Cancel;
 /// ```
 ///
 /// # Errors
-/// `Cancelled` alone, and `Limit` where a volume has more than can be compared in memory.
+/// `Cancelled`; `Limit` where the container has more than can be compared in memory. What one volume has too much is
+/// told as not checked.
 pub fn check(
     container: &Container,
     options: &CheckOptions,
@@ -76,7 +77,14 @@ pub fn check(
             Ok(volume) => {
                 let reserve = volume.superblock().raw().apfs_fs_reserve_block_count.get();
                 reserves = reserves.saturating_add(reserve);
-                members.push(volume::check(&mut check, &volume, &mut claims)?);
+                match volume::check(&mut check, &volume, &mut claims) {
+                    Ok(member) => members.push(member),
+                    Err(error) => {
+                        // More than fits in memory: the other volumes are checked all the same.
+                        claims.complete = false;
+                        check.error(&alloc::format!("volume {}", volume.name()), error)?;
+                    }
+                }
                 volumes.push(volume);
             }
             Err(error) => {

@@ -1,6 +1,6 @@
 //! The checkpoint: what was passed over, its place in the rings, and its ephemeral objects (sheet apfs-01).
 
-use alloc::vec::Vec;
+use alloc::collections::BTreeSet;
 
 use super::context::Context;
 use super::rules::{
@@ -103,7 +103,7 @@ fn mappings(check: &mut Context<'_>) {
         "nx_xp_data_base",
     );
     let mut expected = area.as_ref().ok().and_then(|area| area.block(raw.nx_xp_data_index.get().into()));
-    let mut oids: Vec<Oid> = Vec::new();
+    let mut oids = BTreeSet::new();
     for mapping in container.checkpoint().mappings() {
         let place = |field| {
             Place::new("checkpoint_mapping_t", field)
@@ -125,10 +125,9 @@ fn mappings(check: &mut Context<'_>) {
                 mapping.oid,
             );
         }
-        if oids.contains(&mapping.oid) {
+        if !oids.insert(mapping.oid) {
             check.range(&SAME_OID, place("cpm_oid"), mapping.oid);
         }
-        oids.push(mapping.oid);
         let is_volume = raw.nx_fs_oid.iter().any(|oid| oid.get() == mapping.fs_oid.0);
         if mapping.fs_oid.0 != 0 && !is_volume {
             check.range(&EPHEMERAL_VOLUME, place("cpm_fs_oid"), mapping.fs_oid);
@@ -148,6 +147,7 @@ fn mappings(check: &mut Context<'_>) {
 
 /// Ephemeral objects that nothing refers to.
 pub(super) fn unused(check: &mut Context<'_>, used: &[Oid]) {
+    let used: BTreeSet<Oid> = used.iter().copied().collect();
     for mapping in check.container.checkpoint().mappings() {
         if !used.contains(&mapping.oid) {
             let place = Place::new("checkpoint_mapping_t", "cpm_oid").block(mapping.block).oid(mapping.oid);

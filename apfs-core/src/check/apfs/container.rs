@@ -25,6 +25,9 @@ const KNOWN_FLAGS: u64 = 7;
 /// Bytes of a container that one more volume needs.
 const BYTES_PER_VOLUME: u64 = 512 << 20;
 
+/// Most reap lists that are read; real containers have a few.
+const MOST_LISTS: usize = 10_000;
+
 /// The superblock of the checkpoint.
 pub(super) fn superblock(check: &mut Context<'_>) -> Result<()> {
     let container = check.container;
@@ -237,7 +240,8 @@ pub(super) fn reaper(check: &mut Context<'_>, used: &mut Vec<Oid>) -> Result<()>
         check.range(&REAPER_EMPTY, place("nr_head"), alloc::format!("{head}, {tail}, {lists} lists"));
     }
     let (mut list, mut last, mut seen) = (head, 0u64, BTreeSet::new());
-    while list != 0 && seen.insert(list) {
+    // Every list is looked for among all objects of the checkpoint.
+    while list != 0 && seen.len() < MOST_LISTS && seen.insert(list) {
         used.push(Oid(list));
         last = list;
         let bytes = match container.ephemeral(Oid(list)) {

@@ -270,7 +270,6 @@ rules! {
         CRYPTO_PLAIN "A2303" Warning "key-state-unencrypted" "Volumes that are not encrypted have no key states but the one for software."
         CRYPTO_ID "A2304" Error "key-state-id" "Reserved numbers are no key states."
         CRYPTO_MISSING "A2305" Error "key-state-missing" "Key states that extents name are there."
-        CRYPTO_USERS "A2306" Warning "key-state-users" "A key state has as many users as it says."
     }
     DIR_STATS "A24" "directory statistics" {
         STATS_VALUE "A2401" Error "directory-statistics" "Statistics of directories can be read."

@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 
 use super::context::Context;
-use super::rules::{SEAL_BROKEN, SEAL_FIELD, SEAL_RESERVED};
-use crate::apfs::Volume;
+use super::rules::{SEAL_BROKEN, SEAL_FIELD, SEAL_HASH, SEAL_RESERVED};
 use crate::apfs::object::{Expect, XidRule};
 use crate::apfs::raw::object::{OBJ_VIRTUAL, OBJECT_TYPE_INTEGRITY_META};
+use crate::apfs::seal::SealEvent;
+use crate::apfs::{SealCheck, View, Volume};
 use crate::base::bytes::{get, u32_at, u64_at};
 use crate::base::damage::Place;
 use crate::base::error::Result;
@@ -54,9 +55,6 @@ pub(super) fn check(check: &mut Context<'_>, volume: &Volume, used: &mut Vec<Pad
     let place = |field| place(field).block(mapping.block);
     let number = |at| u32_at(&bytes, at).unwrap_or(0);
     let (version, flags, kind, offset) = (number(0x20), number(0x24), number(0x28), number(0x2C));
-    if !(1..=2).contains(&version) {
-        check.range(&SEAL_FIELD, place("im_version"), version);
-    }
     match hash_len(kind) {
         None => check.range(&SEAL_FIELD, place("im_hash_type"), kind),
         Some(len) => {
@@ -76,5 +74,34 @@ pub(super) fn check(check: &mut Context<'_>, volume: &Volume, used: &mut Vec<Pad
     if version == 2 && get(&bytes, 0x38, 72).is_some_and(|reserved| reserved.iter().any(|byte| *byte != 0)) {
         check.range(&SEAL_RESERVED, place("im_reserved"), "bytes that are not 0");
     }
+    Ok(())
+}
+
+/// Compares all hashes of a sealed view: nodes of its tree and data of its files.
+pub(super) fn hashes(check: &mut Context<'_>, view: &View) -> Result<()> {
+    if view.sealed_extents().is_none() {
+        return Ok(());
+    }
+    let opened = SealCheck::new(view);
+    let Some(seal) = check.take("seal", opened)? else { return Ok(()) };
+    if seal.seal().algorithm().is_none() {
+        // The type of hash was a finding already.
+        return Ok(());
+    }
+    let cancel = check.cancel;
+    let mut sink = |event| match event {
+        SealEvent::Hashed(bytes) => {
+            check.report.checked("bytes under a seal", bytes);
+            Ok(())
+        }
+        SealEvent::Recorded(corrupt) => {
+            check.broken(&SEAL_FIELD, *corrupt);
+            Ok(())
+        }
+        SealEvent::Node(node) => check.error_as(&SEAL_HASH, "node under a seal", node.error),
+        SealEvent::File(file) => check.error_as(&SEAL_HASH, "data under a seal", file.error),
+    };
+    seal.root(&mut sink)?;
+    seal.part(0..u64::MAX, cancel, &mut sink)?;
     Ok(())
 }

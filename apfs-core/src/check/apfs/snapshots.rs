@@ -95,7 +95,7 @@ pub(super) fn read(
         return Ok(found);
     }
     for (xid, place) in records.by_name.values() {
-        if !found.all.iter().any(|(other, _)| other == xid) {
+        if found.all.binary_search_by_key(xid, |one| one.0).is_err() {
             check.broken(&SNAP_RECORD_MISSING, Corrupt::new(Damage::Missing, place.clone()).expected(xid));
         }
     }

@@ -321,7 +321,7 @@ fn ring(check: &mut Context<'_>, spaceman: &Spaceman) -> Result<()> {
         return Ok(());
     };
     let bitmaps = match spaceman.pool_bitmaps() {
-        Ok(bitmaps) => bitmaps,
+        Ok(bitmaps) => bitmaps.into_iter().collect::<alloc::collections::BTreeSet<Paddr>>(),
         Err(error) => return check.error_as(&POOL_RING, "bitmaps of the internal pool", error),
     };
     let (mut at, mut last, mut free) = (raw.sm_ip_bm_free_head.get(), u16::MAX, 0u64);

@@ -81,6 +81,7 @@ pub(super) fn check(check: &mut Context<'_>, volume: &Volume, claims: &mut Claim
     let mut whole = true;
     match volume.view() {
         Ok(view) => {
+            seal::hashes(check, &view)?;
             let catalog = catalog::read(check, &view)?;
             used.extend_from_slice(&catalog.nodes);
             member.ids = catalog.ids;
@@ -375,7 +376,7 @@ impl PhysicalExtents {
             return Ok(());
         };
         let (slot, next_id) = (volume.slot(), volume.superblock().raw().apfs_next_obj_id.get());
-        let most = check.container.limits().check_facts;
+        let most = crate::base::bytes::len64(check.container.limits().space_runs);
         let seen = trees::walk(check, &tree, &mut |check, node| {
             claims.block(node.block(), Owner::Metadata(slot))?;
             for index in 0..if node.level() == 0 { node.count() } else { 0 } {

@@ -84,8 +84,8 @@ pub(super) struct Facts {
     pub(super) stats_named: Vec<(u64, u64)>,
     /// Statistics that are there, each with the number that it is chained to.
     pub(super) stats: Vec<(u64, u64)>,
-    /// Key states that are there, and users of them as stored.
-    pub(super) key_states: Vec<(u64, u32)>,
+    /// Key states that are there.
+    pub(super) key_states: Vec<u64>,
     /// Key states that extents name, and how often.
     pub(super) keys_named: BTreeMap<u64, u64>,
     /// Blocks that extents of files lead to.

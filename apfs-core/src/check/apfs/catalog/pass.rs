@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::super::context::Context;
 use super::super::extents::Coverage;
-use super::super::rules::{EXTENT_VALUE, KEY_FORM, NEXT_OBJ_ID, RECORD_TYPE};
+use super::super::rules::{EXTENT_VALUE, KEY_FORM, NEXT_OBJ_ID, RECORD_TYPE, SEAL_FILES};
 use super::super::trees;
 use super::facts::{Counts, Facts};
 use super::group::Group;
@@ -225,11 +225,8 @@ impl Pass<'_> {
             Err(flaw) => return Ok(Err(flaw)),
         };
         if self.volume.sealed {
-            check.range(
-                &RECORD_TYPE,
-                at.place("j_file_extent_val_t", ""),
-                "a file extent on a sealed volume",
-            );
+            let place = at.place("j_file_extent_val_t", "");
+            check.range(&SEAL_FILES, place, "a file extent in the tree of files");
         }
         self.extent(check, &extent, at)?;
         Ok(Ok(()))

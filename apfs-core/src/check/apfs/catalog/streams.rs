@@ -94,7 +94,7 @@ pub(super) fn key_state(
         check.range(&CRYPTO_VERSION, place("major_version"), found);
     }
     pass.facts.room(pass.volume.most)?;
-    pass.facts.key_states.push((at.id, raw.refcnt.get()));
+    pass.facts.key_states.push(at.id);
     Ok(Ok(()))
 }
 
@@ -209,7 +209,7 @@ pub(super) fn compare(check: &mut Context<'_>, volume: &Volume, facts: &mut Fact
         check.broken(&STREAM_UNUSED, Corrupt::new(Damage::Missing, place("j_dstream_id_val_t", stream.id)));
     }
     for (id, uses) in keys_named.iter() {
-        if key_states.binary_search_by_key(id, |state| state.0).is_err() {
+        if key_states.binary_search(id).is_err() {
             let corrupt = Corrupt::new(Damage::Missing, place("j_crypto_val_t", *id));
             check.broken(&CRYPTO_MISSING, corrupt.found(alloc::format!("{uses} extents name it")));
         }
