@@ -6,7 +6,7 @@ use apfs_core::{Checksums, Format};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::cmd::{
-    backups, cat, convert, extract, find, hash, info, ls, man, snapshots, space, stat, tree, unlock, verify,
+    backups, cat, check, convert, extract, find, hash, info, ls, man, snapshots, space, stat, tree, unlock, verify,
     xattr,
 };
 use crate::exit::Failure;
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Convert(convert::Convert),
     /// Compare the checksums that a disk image carries
     Verify(verify::Verify),
+    /// Check file systems: read every structure, and compare what is said twice
+    Check(check::Check),
     /// Show what is encrypted and what would open it, or which secret does
     Unlock(unlock::Unlock),
     /// Print the manual page, or write those of all commands into a directory

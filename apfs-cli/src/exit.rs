@@ -85,6 +85,11 @@ impl Outcome {
         self.problems = self.problems.saturating_add(worker.problems);
     }
 
+    /// So many problems were shown as the output of the command.
+    pub(crate) fn shown(&mut self, count: u64) {
+        self.problems = self.problems.saturating_add(count);
+    }
+
     pub(crate) fn problems(&self) -> u64 {
         self.problems
     }

@@ -60,6 +60,7 @@ fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Backups(args) => cmd::backups::run(&args),
         Command::Convert(args) => cmd::convert::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),
+        Command::Check(args) => cmd::check::run(&args),
         Command::Unlock(args) => cmd::unlock::run(&args),
         Command::Man(args) => cmd::man::run(&args),
         Command::Completions(args) => cmd::man::completions(&args),

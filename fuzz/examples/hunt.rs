@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use apfs_fuzz::check;
 use apfs_fuzz::hfs;
 use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
@@ -33,7 +34,12 @@ static PANIC: Mutex<String> = Mutex::new(String::new());
 type Target = (&'static str, fn(&mut Rng) -> Input, fn(&[u8]));
 
 /// They take turns.
-const HUNTED: [Target; 2] = [("image", fresh, target::image), ("hfs_volume", hfs::fresh, hfs::volume)];
+const HUNTED: [Target; 4] = [
+    ("image", fresh, target::image),
+    ("hfs_volume", hfs::fresh, hfs::volume),
+    ("check of APFS", fresh, check::of_apfs),
+    ("check of HFS+", hfs::fresh, check::of_hfs),
+];
 
 type Running = Arc<Mutex<(Instant, Vec<u8>)>>;
 

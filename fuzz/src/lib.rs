@@ -11,11 +11,13 @@
 //! | [`wrapped`] | the targets of disk images |
 //! | [`udif`] | disk images, and the promises about them |
 //! | [`hfs`] | HFS+ volumes, their nodes and records |
+//! | [`check`] | checks of both file systems |
 //! | [`journal`] | journals of HFS+, and the promises about their replay |
 //! | [`space`] | the promises about the blocks of a container and their owners |
 //! | [`view`] | the promises about a mounted volume |
 //! | [`meter`], [`rng`] | memory use, random numbers |
 
+pub mod check;
 pub mod codec;
 pub mod fix;
 pub mod hfs;

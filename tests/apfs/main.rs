@@ -10,6 +10,7 @@
     reason = "a panic is a failed test"
 )]
 
+mod check;
 mod checkpoint;
 mod compressed;
 mod encrypted;

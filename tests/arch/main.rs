@@ -12,4 +12,5 @@
 
 mod floors;
 mod imports;
+mod rules;
 mod sources;

@@ -10,7 +10,7 @@ use toml::Value;
 
 use crate::disks;
 
-fn holds_hfs(image: &Value) -> bool {
+pub(crate) fn holds_hfs(image: &Value) -> bool {
     let partitions = image.get("partition").and_then(Value::as_array);
     let is_hfs =
         |partition: &Value| matches!(partition.get("fs").and_then(Value::as_str), Some("hfsplus" | "hfsx"));

@@ -10,6 +10,8 @@
     reason = "a panic is a failed test"
 )]
 
+mod check_apfs;
+mod check_hfs;
 mod corestorage;
 mod disks;
 mod hfs;

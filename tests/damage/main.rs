@@ -10,8 +10,11 @@
     reason = "a panic is a failed test"
 )]
 
+mod cases;
 mod ceilings;
 mod contents;
 mod flips;
+mod flips_checked;
+mod judges;
 mod nodes;
 mod truncated;

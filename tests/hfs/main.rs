@@ -11,6 +11,7 @@
 )]
 
 mod answer;
+mod check;
 mod damage;
 mod expect;
 mod flips;

@@ -19,6 +19,7 @@ usage: cargo xtask TASK
   no-std    links the core into a program without std and runs it
   python    builds the Python package into its own environment and tests it
   fuzz      replays past findings, then thousands of mutated images
+  rules     writes docs/rules.md anew
   header    writes apfs-ffi/include/apfs.h anew
   tables    writes apfs-core/src/text/hfs_tables.rs anew, from xtask/data
   sample    makes samples/demo.img anew
@@ -45,6 +46,7 @@ fn dispatch(task: &str) -> Result<(), Failed> {
         "no-std" => tasks::no_std(),
         "python" => tasks::python(),
         "fuzz" => tasks::fuzz(),
+        "rules" => tasks::rules(),
         "header" => tasks::header(),
         "tables" => tables::write(),
         "sample" => tasks::sample(),

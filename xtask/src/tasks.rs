@@ -77,6 +77,13 @@ pub(crate) fn fuzz() -> Result<(), Failed> {
     run(tests)
 }
 
+/// Writes the table of all rules of checks anew.
+pub(crate) fn rules() -> Result<(), Failed> {
+    let mut tests = cargo(&["test", "-p", "apfs-tests", "--test", "arch", "rules"]);
+    tests.env("APFS_UPDATE_RULES", "1");
+    run(tests)
+}
+
 /// Writes the C header anew.
 pub(crate) fn header() -> Result<(), Failed> {
     let mut tests = cargo(&["test", "-p", "apfs-ffi", "--test", "header"]);

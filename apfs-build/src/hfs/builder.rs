@@ -89,7 +89,8 @@ pub struct HfsBuilder {
 impl HfsBuilder {
     /// An empty case-insensitive HFS+ volume.
     pub fn new(name: &str) -> Self {
-        let date = super::item::EPOCH;
+        let root = Item::new(ROOT, 1, units(name), Kind::Folder, S_IFDIR | 0o755);
+        let (date, created) = (super::item::EPOCH, root.dates[0]);
         let options = HfsOptions {
             block_size: 4096,
             extended: false,
@@ -111,11 +112,10 @@ impl HfsBuilder {
             extra_attributes: 0x8000_0000,
             dirty: false,
             last_mounted: *b"10.0",
-            dates: [date + 3600, date + 10, 0, date + 20],
+            dates: [created + 3600, date + 10, 0, date + 20],
             finder_info: [0, 0, 0, 0, 0, 0, 0x1234_5678, 0x9ABC_DEF0],
             has_attributes_file: true,
         };
-        let root = Item::new(ROOT, 1, units(name), Kind::Folder, S_IFDIR | 0o755);
         let items = BTreeMap::from([(ROOT, root)]);
         HfsBuilder { options, items, next_cnid: FIRST_USER_CNID, chains: true, stray_extents: Vec::new() }
     }

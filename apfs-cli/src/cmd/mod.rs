@@ -2,6 +2,7 @@
 
 pub(crate) mod backups;
 pub(crate) mod cat;
+pub(crate) mod check;
 pub(crate) mod convert;
 pub(crate) mod extract;
 pub(crate) mod find;

@@ -1,6 +1,7 @@
 //! The built program, run on images of the image builder: output, exit status, standard error.
 
 mod backups;
+mod check;
 mod complete;
 mod core_storage;
 mod exit;

@@ -1,6 +1,6 @@
 //! APFS, from raw structures (floor 3) over objects and trees (floor 4) to readable volumes (floor 5).
 
-mod area;
+pub(crate) mod area;
 pub mod btree;
 pub mod checkpoint;
 mod compressed;

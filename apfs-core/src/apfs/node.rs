@@ -180,6 +180,24 @@ impl Node {
         }
     }
 
+    /// The whole node as stored.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where the key of an entry lies, and its length.
+    pub(crate) fn key_place(&self, index: usize) -> (usize, usize) {
+        self.key_range(index).unwrap_or_default()
+    }
+
+    /// Where the value of an entry lies, and its length; `None` for a ghost.
+    pub(crate) fn value_place(&self, index: usize) -> Option<(usize, usize)> {
+        match self.value_range(index) {
+            ValueRange::Bytes(start, len) => Some((start, len)),
+            ValueRange::Ghost | ValueRange::Outside => None,
+        }
+    }
+
     /// Child reference of an entry of an index node, as stored.
     pub(crate) fn child(&self, index: usize) -> Option<u64> {
         u64_at(self.value(index)?, 0)
@@ -213,11 +231,6 @@ impl Node {
     #[must_use]
     pub fn info(&self) -> Option<&BtreeInfo> {
         self.info.as_ref()
-    }
-
-    /// The whole block.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
     }
 
     /// The kind of tree that the node was checked for.

@@ -42,7 +42,7 @@ pub enum UnlockKind {
 }
 
 impl UnlockKind {
-    fn of(record: Uuid, volume: Uuid) -> UnlockKind {
+    pub(crate) fn of(record: Uuid, volume: Uuid) -> UnlockKind {
         match record.0 {
             APFS_FV_PERSONAL_RECOVERY_KEY_UUID => UnlockKind::PersonalRecovery,
             APFS_FV_INSTITUTIONAL_RECOVERY_KEY_UUID => UnlockKind::InstitutionalRecovery,

@@ -30,6 +30,9 @@ pub struct Limits {
     /// Runs of blocks that are remembered at once to tell whose they are: extents of one volume, and what owns blocks in
     /// one container. Default 8,000,000, of 32 bytes each.
     pub space_runs: usize,
+    /// Facts that a check of one volume keeps to compare them: about three for each file, of 32 bytes on average.
+    /// Default 400,000,000.
+    pub check_facts: u64,
     /// Entries of a partition table, extended partitions included. Default 1,024.
     pub partitions: u32,
     /// Disk images inside one another. Default 8.
@@ -51,6 +54,8 @@ pub struct Limits {
     pub kdf_rounds: u32,
     /// Attempts to open something with a password or key. Default 256.
     pub unlock_attempts: u32,
+    /// Runs of blocks with their owners that a check of a volume keeps. Default 8,000,000: 96 MB.
+    pub check_runs: usize,
     /// Bytes of a file that one hash of a sealed volume covers. Default 64 MiB; Apple's cover some blocks.
     pub seal_piece_bytes: u64,
     /// Data streams of a sealed volume that are not those of the file with their number: each is hashed once, however
@@ -73,6 +78,7 @@ impl Default for Limits {
             firmlinks: 1024,
             snapshots: 1_000_000,
             space_runs: 8_000_000,
+            check_facts: 400_000_000,
             partitions: 1024,
             image_depth: 8,
             image_chunk_bytes: 32 << 20,
@@ -82,6 +88,7 @@ impl Default for Limits {
             image_segments: 100_000,
             kdf_rounds: 20_000_000,
             unlock_attempts: 256,
+            check_runs: 8_000_000,
             seal_piece_bytes: 64 << 20,
             seal_streams: 4_000_000,
         }

@@ -15,6 +15,9 @@ pub(super) const CHUNK: usize = 0x1_0000;
 /// The same as a 64-bit number.
 pub(super) const CHUNK_LEN: u64 = 0x1_0000;
 
+/// Entries of a table that are read at a time when all are.
+const ENTRIES: u64 = 4096;
+
 /// A chunk, and from which of its bytes on a range needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {
@@ -40,6 +43,22 @@ pub(super) fn for_each_part(
         fill(Part { index: start / CHUNK_LEN, len, skip }, now)?;
         at = start.saturating_add(CHUNK_LEN);
         rest = later;
+    }
+    Ok(())
+}
+
+/// Looks whether every chunk of a file of `size` bytes lies where the table of its fork allows.
+pub(super) fn check_spans(file: FileId, codec: Codec, fork: &dyn ReadAt, size: u64) -> Result<()> {
+    let count = size.div_ceil(CHUNK_LEN);
+    let table = Table::open(file, codec, fork, count)?;
+    let mut first = 0u64;
+    while first < count {
+        let here = count.saturating_sub(first).min(ENTRIES);
+        let entries = table.entries(fork, first, here)?;
+        for index in first..first.saturating_add(here) {
+            entries.span(index)?;
+        }
+        first = first.saturating_add(here);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::cache::ChunkCache;
-use super::chunk::{CHUNK, Chunks, for_each_part};
+use super::chunk::{CHUNK, Chunks, check_spans, for_each_part};
 use super::header::{DecmpfsHeader, HEADER_LEN};
 use super::method::{Codec, Method};
 use crate::base::bytes::{get, len64, to_usize, zeroed};
@@ -104,6 +104,17 @@ impl<F: ReadAt> Compressed<F> {
             Source::Chunks(codec, fork) => self.read_chunks(*codec, fork, offset, buf, cache)?,
         }
         Ok(wanted)
+    }
+
+    /// Reads the table of all chunks, and looks whether each lies where data may lie. Nothing is expanded.
+    ///
+    /// # Errors
+    /// `Corrupt` with the first wrong entry.
+    pub fn check_table(&self) -> Result<()> {
+        match &self.source {
+            Source::Chunks(codec, fork) => check_spans(self.file, *codec, fork, self.size),
+            Source::Stored(_) | Source::Packed(..) | Source::Zeros => Ok(()),
+        }
     }
 
     fn read_inline(

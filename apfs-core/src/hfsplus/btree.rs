@@ -13,6 +13,7 @@ use super::tree_kind::TreeKind;
 use crate::base::bytes::{be32_at, len64, pod, pod_rest, to_usize};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
+use crate::base::ids::Paddr;
 use crate::io::cache::Cache;
 use crate::io::read_ahead::ReadAhead;
 use crate::tree;
@@ -173,6 +174,29 @@ impl Tree {
         let nodes = tree::node::borders(self, wanted);
         let keys = nodes.iter().flat_map(|node| (0..node.count()).map(|index| node.key(index)));
         keys.filter_map(|key| be32_at(key, 0)).collect()
+    }
+
+    /// Bytes of a node as they are stored, past all caches: for those who check what searches rely on.
+    pub(crate) fn node_bytes(&self, number: u32) -> Result<Vec<u8>> {
+        let last = u64::from(self.layout.nodes);
+        let read = |first: u64, buf: &mut [u8]| {
+            read_file(&self.store, &self.runs, first.saturating_mul(len64(self.node_size)), buf)
+        };
+        self.read_ahead.block(u64::from(number), |number| number >= last, read)
+    }
+
+    /// How nodes are laid out.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Block of the volume in which a node begins.
+    pub(crate) fn block_of(&self, number: u32) -> Option<Paddr> {
+        let at =
+            u64::from(number).saturating_mul(len64(self.node_size)).checked_div(self.store.block_size())?;
+        let index = self.runs.partition_point(|run| u64::from(run.logical) <= at).checked_sub(1)?;
+        let run = self.runs.get(index)?;
+        Some(Paddr(at.saturating_sub(u64::from(run.logical)).saturating_add(u64::from(run.start))))
     }
 
     /// A node, from the cache if it is there.

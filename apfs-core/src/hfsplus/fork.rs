@@ -46,7 +46,7 @@ impl From<&HFSPlusForkData> for Fork {
 }
 
 /// The extents of a record as numbers: block and number of blocks.
-pub(super) fn extents(raw: &HFSPlusExtentRecord) -> FirstExtents {
+pub(crate) fn extents(raw: &HFSPlusExtentRecord) -> FirstExtents {
     raw.map(|HFSPlusExtentDescriptor { startBlock, blockCount }| (startBlock.get(), blockCount.get()))
 }
 

@@ -148,6 +148,12 @@ impl Volume {
         Compressed::open(stat.id, &bytes, fork).map(Some)
     }
 
+    /// Looks whether the header of a compressed file and the table of its chunks make sense, without expanding any.
+    pub(crate) fn check_compressed(&self, id: FileId) -> Result<()> {
+        let stat = self.stat(id)?;
+        self.compressed(&stat)?.map_or(Ok(()), |file| file.check_table())
+    }
+
     /// What a stream of a file is made of, if it is stored as it is read.
     fn content(&self, id: FileId, stream: &StreamId) -> Result<Content<'_>> {
         match stream {

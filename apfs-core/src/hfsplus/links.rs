@@ -46,7 +46,7 @@ impl Volume {
     }
 
     /// The record in a private folder that a link leads to.
-    fn link_target(&self, to: LinkTo) -> Result<Option<Record>> {
+    pub(crate) fn link_target(&self, to: LinkTo) -> Result<Option<Record>> {
         let (folder, name) = match to {
             LinkTo::File(number) => (self.file_inodes(), alloc::format!("iNode{number}")),
             LinkTo::Folder(number) => (self.dir_inodes(), alloc::format!("dir_{number}")),
@@ -175,7 +175,7 @@ impl Volume {
 }
 
 /// A stored name as it is shown.
-pub(super) fn shown(stored: &[u8]) -> Name {
+pub(crate) fn shown(stored: &[u8]) -> Name {
     let mut text = Vec::with_capacity(stored.len());
     push_text(stored, &mut text);
     Name::from(text)

@@ -13,20 +13,20 @@
 
 pub mod btree;
 mod data;
-mod extents;
+pub(crate) mod extents;
 mod facts;
-mod fork;
+pub(crate) mod fork;
 mod fs;
 pub mod header;
 pub mod journal;
-mod links;
+pub(crate) mod links;
 pub mod node;
 mod places;
 pub mod raw;
 pub mod record;
 mod scan;
 mod special;
-mod store;
+pub(crate) mod store;
 pub mod tree_kind;
 pub mod volume;
 pub mod wrapper;

@@ -143,7 +143,7 @@ impl Node {
     }
 
     /// Number of the child that an entry of an index node leads to.
-    pub(super) fn child(&self, index: usize) -> Option<u32> {
+    pub(crate) fn child(&self, index: usize) -> Option<u32> {
         be32_at(self.value(index), 0)
     }
 

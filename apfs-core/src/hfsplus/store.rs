@@ -18,7 +18,7 @@ use crate::io::read_at::ReadAt;
 const MOST_TOLD: usize = 4096;
 
 /// What everything of a volume is read through.
-pub(super) struct Store {
+pub(crate) struct Store {
     device: Arc<dyn ReadAt>,
     block_size: u32,
     blocks: u32,
@@ -38,11 +38,11 @@ impl Store {
         Store { device, block_size, blocks, limits, observer, told: Mutex::new(BTreeSet::new()) }
     }
 
-    pub(super) fn block_size(&self) -> u64 {
+    pub(crate) fn block_size(&self) -> u64 {
         u64::from(self.block_size)
     }
 
-    pub(super) fn blocks(&self) -> u32 {
+    pub(crate) fn blocks(&self) -> u32 {
         self.blocks
     }
 

@@ -14,7 +14,7 @@ pub struct TreeKind {
     /// Number of the tree's file.
     pub cnid: u32,
     /// Longest key.
-    pub(super) max_key: usize,
+    pub(crate) max_key: usize,
     /// True for keys that are as long as they say and can be compared.
     pub(super) is_key: fn(&[u8]) -> bool,
     /// Order of two valid keys.
@@ -69,17 +69,17 @@ fn has_name(key: &[u8], at: usize, longest: u16) -> bool {
 
 /// Folder and stored name of a catalog key.
 #[inline]
-pub(super) fn catalog_parts(key: &[u8]) -> (u32, &[u8]) {
+pub(crate) fn catalog_parts(key: &[u8]) -> (u32, &[u8]) {
     (be32_at(key, 0).unwrap_or(0), key.get(6..).unwrap_or(&[]))
 }
 
 /// File, stored name, and first block of an attribute's key.
-pub(super) fn attribute_parts(key: &[u8]) -> (u32, &[u8], u32) {
+pub(crate) fn attribute_parts(key: &[u8]) -> (u32, &[u8], u32) {
     (be32_at(key, 2).unwrap_or(0), key.get(12..).unwrap_or(&[]), be32_at(key, 6).unwrap_or(0))
 }
 
 /// File, fork and first block of an extent's key, in the order that counts.
-pub(super) fn extent_key(key: &[u8]) -> (u32, u8, u32) {
+pub(crate) fn extent_key(key: &[u8]) -> (u32, u8, u32) {
     let fork = get(key, 0, 1).and_then(<[u8]>::first).copied().unwrap_or(0);
     (be32_at(key, 2).unwrap_or(0), fork, be32_at(key, 6).unwrap_or(0))
 }

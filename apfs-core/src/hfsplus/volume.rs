@@ -282,11 +282,11 @@ impl Volume {
         self.inner.trees.extents.get()
     }
 
-    pub(super) fn store(&self) -> &Arc<Store> {
+    pub(crate) fn store(&self) -> &Arc<Store> {
         &self.inner.store
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         self.inner.store.limits()
     }
 
@@ -295,12 +295,12 @@ impl Volume {
     }
 
     /// Folder of the files that hard links lead to.
-    pub(super) fn file_inodes(&self) -> Option<u32> {
+    pub(crate) fn file_inodes(&self) -> Option<u32> {
         self.inner.file_inodes
     }
 
     /// Folder of the folders that hard links lead to.
-    pub(super) fn dir_inodes(&self) -> Option<u32> {
+    pub(crate) fn dir_inodes(&self) -> Option<u32> {
         self.inner.dir_inodes
     }
 
@@ -325,7 +325,7 @@ impl Volume {
     }
 
     /// Where a folder or file is, by its thread record.
-    pub(super) fn thread<R>(&self, cnid: u32, use_it: impl FnOnce(Thread<'_>) -> R) -> Result<Option<R>> {
+    pub(crate) fn thread<R>(&self, cnid: u32, use_it: impl FnOnce(Thread<'_>) -> R) -> Result<Option<R>> {
         let Some(record) = self.catalog().get(&key::catalog(cnid, &[]))? else { return Ok(None) };
         match CatalogRecord::parse(record.value()) {
             Ok(CatalogRecord::Thread(thread)) => Ok(Some(use_it(thread))),
@@ -338,7 +338,7 @@ impl Volume {
     }
 
     /// The record of a folder or file, not that of its thread; a hard link's is that of the link.
-    pub(super) fn record(&self, cnid: u32) -> Result<Record> {
+    pub(crate) fn record(&self, cnid: u32) -> Result<Record> {
         let key = self.thread(cnid, |thread| key::catalog(thread.parent, thread.name))?;
         let key = key.ok_or_else(|| Error::not_found(alloc::format!("file {cnid}")))?;
         let lost = |damage, place: Place| Error::damage(damage, place.cnid(cnid));

@@ -1,0 +1,107 @@
+//! Seals of volumes (sheet apfs-08): the record that holds the root hash.
+
+use alloc::vec::Vec;
+
+use super::context::Context;
+use super::rules::{SEAL_BROKEN, SEAL_FIELD, SEAL_HASH, SEAL_RESERVED};
+use crate::apfs::object::{Expect, XidRule};
+use crate::apfs::raw::object::{OBJ_VIRTUAL, OBJECT_TYPE_INTEGRITY_META};
+use crate::apfs::seal::SealEvent;
+use crate::apfs::{SealCheck, View, Volume};
+use crate::base::bytes::{get, u32_at, u64_at};
+use crate::base::damage::Place;
+use crate::base::error::Result;
+use crate::base::ids::{Oid, Paddr};
+
+/// Bytes of a hash by its type; `None` for types that no one uses.
+fn hash_len(kind: u32) -> Option<usize> {
+    match kind {
+        1 | 2 | 5 | 6 => Some(32),
+        3 | 7 => Some(48),
+        4 | 8 => Some(64),
+        _ => None,
+    }
+}
+
+/// Flag: something was changed.
+const APFS_SEAL_BROKEN: u32 = 1;
+
+/// Checks the seal of a volume, if it has one.
+pub(super) fn check(check: &mut Context<'_>, volume: &Volume, used: &mut Vec<Paddr>) -> Result<()> {
+    let oid = Oid(volume.superblock().raw().apfs_integrity_meta_oid.get());
+    if oid.0 == 0 {
+        return Ok(());
+    }
+    let found = volume.omap().and_then(|omap| omap.lookup(oid, check.container.xid()));
+    let place = |field| Place::new("integrity_meta_phys_t", field).oid(oid);
+    let Some(mapping) = check.take("seal", found)? else { return Ok(()) };
+    let Some(mapping) = mapping else {
+        check.range(&SEAL_FIELD, place(""), "no mapping");
+        return Ok(());
+    };
+    used.push(mapping.block);
+    let key = if mapping.is_encrypted() { volume.key().map(Some) } else { Ok(None) };
+    let Some(key) = check.take("seal", key)? else { return Ok(()) };
+    let expect = Expect {
+        structure: "integrity_meta_phys_t",
+        oid,
+        xid: XidRule::Exactly(mapping.xid),
+        object_type: OBJECT_TYPE_INTEGRITY_META,
+        storage: OBJ_VIRTUAL,
+        subtype: 0,
+    };
+    let bytes = check.container.store().decrypted_object(mapping.block, &expect, key.as_deref());
+    let Some(bytes) = check.take("seal", bytes)? else { return Ok(()) };
+    let place = |field| place(field).block(mapping.block);
+    let number = |at| u32_at(&bytes, at).unwrap_or(0);
+    let (version, flags, kind, offset) = (number(0x20), number(0x24), number(0x28), number(0x2C));
+    match hash_len(kind) {
+        None => check.range(&SEAL_FIELD, place("im_hash_type"), kind),
+        Some(len) => {
+            let at = usize::try_from(offset).unwrap_or(usize::MAX);
+            if at < 0x30 || !at.is_multiple_of(8) || get(&bytes, at, len).is_none() {
+                check.range(&SEAL_FIELD, place("im_root_hash_offset"), offset);
+            }
+        }
+    }
+    let broken = u64_at(&bytes, 0x30).unwrap_or(0);
+    if flags & APFS_SEAL_BROKEN != 0 || broken != 0 {
+        check.range(&SEAL_BROKEN, place("im_broken_xid"), broken);
+    }
+    if flags & !APFS_SEAL_BROKEN != 0 {
+        check.range(&SEAL_FIELD, place("im_flags"), alloc::format!("{flags:#x}"));
+    }
+    if version == 2 && get(&bytes, 0x38, 72).is_some_and(|reserved| reserved.iter().any(|byte| *byte != 0)) {
+        check.range(&SEAL_RESERVED, place("im_reserved"), "bytes that are not 0");
+    }
+    Ok(())
+}
+
+/// Compares all hashes of a sealed view: nodes of its tree and data of its files.
+pub(super) fn hashes(check: &mut Context<'_>, view: &View) -> Result<()> {
+    if view.sealed_extents().is_none() {
+        return Ok(());
+    }
+    let opened = SealCheck::new(view);
+    let Some(seal) = check.take("seal", opened)? else { return Ok(()) };
+    if seal.seal().algorithm().is_none() {
+        // The type of hash was a finding already.
+        return Ok(());
+    }
+    let cancel = check.cancel;
+    let mut sink = |event| match event {
+        SealEvent::Hashed(bytes) => {
+            check.report.checked("bytes under a seal", bytes);
+            Ok(())
+        }
+        SealEvent::Recorded(corrupt) => {
+            check.broken(&SEAL_FIELD, *corrupt);
+            Ok(())
+        }
+        SealEvent::Node(node) => check.error_as(&SEAL_HASH, "node under a seal", node.error),
+        SealEvent::File(file) => check.error_as(&SEAL_HASH, "data under a seal", file.error),
+    };
+    seal.root(&mut sink)?;
+    seal.part(0..u64::MAX, cancel, &mut sink)?;
+    Ok(())
+}
