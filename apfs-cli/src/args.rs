@@ -6,8 +6,8 @@ use apfs_core::{Checksums, Format};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::cmd::{
-    backups, cat, check, convert, extract, find, hash, info, ls, man, snapshots, space, stat, tree, unlock, verify,
-    xattr,
+    backups, cat, check, convert, diff, extract, find, hash, history, info, ls, man, snapshots, space, stat,
+    tree, unlock, verify, xattr,
 };
 use crate::exit::Failure;
 use crate::secrets::SecretArgs;
@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Snapshots(snapshots::Snapshots),
     /// Account for every block: whose it is, what snapshots keep, what is lost
     Space(space::Space),
+    /// Show what differs between two states of a volume: snapshots, live, older checkpoints
+    Diff(diff::Diff),
+    /// Show all versions of a file over snapshots and checkpoints
+    History(history::HistoryArgs),
     /// List the backups that Time Machine left: machines, dates, states, volumes
     Backups(backups::Backups),
     /// Write the raw disk in a disk image to a file
@@ -101,8 +105,8 @@ pub(crate) struct Common {
     #[arg(long, value_name = "NAME|INDEX|UUID|role:ROLE", help_heading = "Which state of which volume")]
     pub(crate) volume: Option<String>,
 
-    /// The state that a snapshot keeps, by name or transaction
-    #[arg(long, value_name = "NAME|XID", help_heading = "Which state of which volume")]
+    /// The state that a snapshot keeps: by name, UUID, transaction, or the newest until a date or time
+    #[arg(long, value_name = "NAME|UUID|XID|TIME", help_heading = "Which state of which volume")]
     pub(crate) snapshot: Option<String>,
 
     /// In a backup of Time Machine: its name, the time in it, or latest; MACHINE/ before it chooses among several

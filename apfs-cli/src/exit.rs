@@ -66,6 +66,11 @@ impl Outcome {
         self.progress.say(&format!("apfs: {text}"));
     }
 
+    /// What was compared differs, and the exit status is to say so. Nothing is printed.
+    pub(crate) fn differs(&mut self) {
+        self.problems = self.problems.saturating_add(1);
+    }
+
     /// Says what is wrong with the disk images around a disk, where that does not stop reading.
     pub(crate) fn layer_findings(&mut self, layers: &[Layer]) {
         for layer in layers {

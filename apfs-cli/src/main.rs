@@ -6,6 +6,7 @@
 mod ahead;
 mod args;
 mod backing_row;
+mod change_row;
 mod cmd;
 mod complete;
 mod content;
@@ -28,6 +29,7 @@ mod secrets;
 mod session;
 mod snapshot_row;
 mod source;
+mod state;
 mod time;
 
 use std::process::ExitCode;
@@ -57,6 +59,8 @@ fn run(args: Args) -> Result<Outcome, Failure> {
         Command::Find(args) => cmd::find::run(&args),
         Command::Snapshots(args) => cmd::snapshots::run(&args),
         Command::Space(args) => cmd::space::run(&args),
+        Command::Diff(args) => cmd::diff::run(&args),
+        Command::History(args) => cmd::history::run(&args),
         Command::Backups(args) => cmd::backups::run(&args),
         Command::Convert(args) => cmd::convert::run(&args),
         Command::Verify(args) => cmd::verify::run(&args),

@@ -4,7 +4,7 @@ mod merged;
 
 use std::sync::Arc;
 
-use apfs_core::apfs::{Snapshot, Volume};
+use apfs_core::apfs::{Container, Snapshot, View, Volume};
 use apfs_core::backups::{self, Backup, Machine, Problem};
 use apfs_core::corestorage::LogicalVolume;
 use apfs_core::text::name::NameRule;
@@ -211,6 +211,23 @@ impl Session {
         opened
     }
 
+    /// The container of a partition at an older checkpoint. It keeps little in memory: there can be many.
+    pub(crate) fn checkpoint(&self, part: usize, xid: Xid) -> apfs_core::Result<Container> {
+        let mut options = OpenOptions { checkpoint: Some(xid), ..self.options.clone() };
+        options.limits.cache_bytes = options.limits.cache_bytes.min(4 << 20);
+        self.disk.container(part, options)
+    }
+
+    /// Opens a state of an APFS volume; asks for its password if it is locked and somebody is there.
+    pub(crate) fn unlocked_view(
+        &self,
+        volume: &Volume,
+        view: impl Fn() -> apfs_core::Result<View>,
+    ) -> apfs_core::Result<View> {
+        let what = format!("volume {}", volume.name());
+        self.asking(&what, |secret| volume.unlock(secret).map(|_| ()), view)
+    }
+
     /// Opens a state of a volume; asks for its password if it is locked and somebody is there.
     fn unlocking(
         &self,
@@ -335,8 +352,8 @@ impl Session {
         if let Some(wanted) = &self.common.snapshot {
             let view = volume.snapshot(wanted).and_then(|snapshot| self.unlocking(volume, || at(&snapshot)));
             match view {
-                // Said only if no volume has it.
-                Err(Error::NotFound(_)) => {}
+                // Said only if no volume has it, unless several of one volume fit.
+                Err(Error::NotFound(text)) if !text.contains("several") => {}
                 view => take(view, &what),
             }
             return;

@@ -13,6 +13,7 @@
 mod check;
 mod checkpoint;
 mod compressed;
+mod delta;
 mod encrypted;
 mod features;
 mod group;

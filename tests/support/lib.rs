@@ -13,6 +13,7 @@
 
 pub mod cases;
 pub mod corpus;
+pub mod delta;
 pub mod device;
 pub mod digest;
 pub mod hfs_images;

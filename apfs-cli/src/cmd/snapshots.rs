@@ -71,13 +71,21 @@ fn show(out: &mut Out, volume: &Name, rows: &[SnapshotRow]) -> std::io::Result<(
     out.display(format_args!("{volume}: {} snapshots", rows.len()))?;
     out.line()?;
     if !rows.is_empty() {
-        out.display(format_args!("{:>12}  {:<30}  {:<36}  NAME", "TRANSACTION", "CREATED", "UUID"))?;
+        out.display(format_args!(
+            "{:>12}  {:<30}  {:<30}  {:<36}  NAME",
+            "TRANSACTION", "CREATED", "CHANGED", "UUID"
+        ))?;
         out.line()?;
     }
     for row in rows {
         let uuid = row.uuid.as_deref().unwrap_or("-");
-        let SnapshotRow { xid, create_time, stored_name, .. } = row;
-        out.display(format_args!("{xid:>12}  {create_time:<30}  {uuid:<36}  {stored_name}"))?;
+        let SnapshotRow { xid, create_time, change_time, stored_name, flag_names, .. } = row;
+        out.display(format_args!(
+            "{xid:>12}  {create_time:<30}  {change_time:<30}  {uuid:<36}  {stored_name}"
+        ))?;
+        if !flag_names.is_empty() {
+            out.display(format_args!(" [{}]", flag_names.join(", ")))?;
+        }
         if let Some(reason) = row.reason {
             out.display(format_args!(" ({reason})"))?;
         }

@@ -107,6 +107,31 @@ impl Tree {
         self.root.level().saturating_add(1)
     }
 
+    /// Where an object is that the tree's references can lead to.
+    pub(crate) fn locate(&self, oid: Oid) -> Result<Location<'_>> {
+        self.resolve.locate(oid)
+    }
+
+    /// The node of an id, read from where it is; what leads to it is not looked at.
+    pub(crate) fn node(&self, oid: Oid) -> Result<Arc<Node>> {
+        if oid == self.root_oid {
+            return Ok(self.root.clone());
+        }
+        let location = self.resolve.locate(oid)?;
+        self.store.node(&request(self.kind, oid, &location, false))
+    }
+
+    /// True if an object is none of a tree of this kind, by a header whose checksum is right.
+    pub(crate) fn is_stranger(&self, oid: Oid) -> Result<bool> {
+        let location = self.resolve.locate(oid)?;
+        if location.headerless {
+            return Ok(false);
+        }
+        let header = self.store.header(location.block, self.kind.name, location.key.map(|key| &**key))?;
+        let is_node = matches!(header.object_type(), OBJECT_TYPE_BTREE | OBJECT_TYPE_BTREE_NODE);
+        Ok(!is_node || header.subtype != self.kind.subtype)
+    }
+
     /// The record with exactly this key.
     ///
     /// # Errors

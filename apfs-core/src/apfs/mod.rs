@@ -6,6 +6,7 @@ pub mod checkpoint;
 mod compressed;
 pub mod container;
 mod data;
+pub mod delta;
 pub mod extentref;
 mod fs;
 pub mod key_blob;

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::btree::{Cursor, Location, Physical, Resolve, Tree};
+use super::node::Node;
 use super::object::{Expect, HEADER_LEN, XidRule, too_short, verify_checksum};
 use super::raw::object::{OBJ_PHYSICAL, OBJECT_TYPE_OMAP};
 use super::raw::omap::{
@@ -16,6 +17,8 @@ use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Locked, Result};
 use crate::base::ids::{BlockSize, Oid, Paddr, Xid};
 use crate::crypto::xts::Xts;
+use crate::tree::descent::Descent;
+use crate::tree::node::SearchTree;
 
 /// Mappings that are looked at to find encrypted objects.
 const MOST_MAPPINGS: usize = 4096;
@@ -120,6 +123,58 @@ impl Omap {
         Ok(found
             .filter(|(found, mapping)| *found == oid && mapping.flags & OMAP_VAL_DELETED == 0)
             .map(|(_, mapping)| mapping))
+    }
+
+    /// True if mappings are being dropped since the volume is reverted to an older state.
+    pub(crate) fn is_reverting(&self) -> bool {
+        self.raw.om_pending_revert_min.get() != 0
+    }
+
+    /// True if the state of a transaction is being dropped.
+    pub(crate) fn is_reverted(&self, xid: Xid) -> bool {
+        let dropped = self.raw.om_pending_revert_min.get()..=self.raw.om_pending_revert_max.get();
+        self.is_reverting() && dropped.contains(&xid.0)
+    }
+
+    /// Every object with a mapping newer than `after` and not newer than `upto`, in the order of ids.
+    ///
+    /// A node of the map that is itself not newer than `after` holds no such mapping (sheet apfs-02, section 6): it is
+    /// read, since only its header tells, and not looked into. `seen` is told of every node whether it is newer.
+    pub(crate) fn changed(
+        &self,
+        after: Xid,
+        upto: Xid,
+        seen: &mut dyn FnMut(bool),
+        each: &mut dyn FnMut(Oid) -> Result<()>,
+    ) -> Result<()> {
+        let mut enters = |node: &Node| {
+            let newer = node.header().xid > after;
+            seen(newer);
+            newer
+        };
+        let root = self.tree.root().clone();
+        if !enters(&root) {
+            return Ok(());
+        }
+        let mut descent = Descent::into(root);
+        let mut last = None;
+        while let Some((node, index)) = descent.entry() {
+            if node.level() > 0 {
+                let child = descent.child(&self.tree, &node, index)?;
+                if enters(&child) {
+                    descent.enter(child);
+                }
+                continue;
+            }
+            let found = decode(node.key(index), node.value(index).unwrap_or(&[]));
+            let (oid, mapping) =
+                found.ok_or_else(|| Error::damage(Damage::Bounds, node.place("omap_val_t")))?;
+            if mapping.xid > after && mapping.xid <= upto && last != Some(oid) {
+                last = Some(oid);
+                each(oid)?;
+            }
+        }
+        Ok(())
     }
 
     /// Some encrypted objects of the map, at most so many, and what could not be read on the way.

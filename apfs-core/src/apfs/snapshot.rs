@@ -1,5 +1,6 @@
 //! Snapshots of a volume (sheet apfs-05, sections 1 to 4).
 
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
@@ -23,6 +24,8 @@ use crate::fs::types::Name;
 
 /// Record type of a snapshot by transaction.
 const SNAP_METADATA: u64 = 1;
+/// How names of snapshots begin that are being deleted.
+const PURGATORY: &[u8] = b"com.apple.apfs.purgatory.";
 /// Flag of a snapshot that gives up its data.
 const PENDING_DATALESS: u32 = 1;
 /// Flag of a snapshot that is being merged away.
@@ -66,6 +69,26 @@ impl Snapshot {
         }
     }
 
+    /// True if its name is one that macOS gives to a snapshot whose deletion has begun.
+    #[must_use]
+    pub fn is_in_purgatory(&self) -> bool {
+        self.name.as_bytes().starts_with(PURGATORY)
+    }
+
+    /// Words for its flags: `pending-deletion`, `reverted`, `merging`, `pending-dataless`, `purgatory`, `unmapped`.
+    pub fn flag_words(&self) -> impl Iterator<Item = &'static str> {
+        let map = self.map_flags.unwrap_or(0);
+        let table = [
+            (map & OMAP_SNAPSHOT_DELETED != 0, "pending-deletion"),
+            (map & OMAP_SNAPSHOT_REVERTED != 0, "reverted"),
+            (self.flags & MERGE_IN_PROGRESS != 0, "merging"),
+            (self.flags & PENDING_DATALESS != 0, "pending-dataless"),
+            (self.is_in_purgatory(), "purgatory"),
+            (self.map_flags.is_none(), "unmapped"),
+        ];
+        table.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word)
+    }
+
     fn parse(record: &Record) -> Result<Option<Snapshot>> {
         let damaged = |damage, field| Error::damage(damage, record.place("j_snap_metadata_val_t", field));
         let head = u64_at(record.key(), 0).ok_or_else(|| damaged(Damage::Bounds, "hdr"))?;
@@ -100,17 +123,13 @@ impl Volume {
         self.snapshots_with(&*self.omap()?)
     }
 
-    /// The snapshot of a name, or of a transaction written in decimal if no name fits.
+    /// The snapshot of a name; else of a UUID, of a transaction in decimal or hexadecimal (`0x2a`), or the newest one
+    /// taken until a date or time in UTC (`2024-05-01`, `2024-05-01 12:30:00`; of a date the whole day counts).
     ///
     /// # Errors
-    /// `NotFound` if there is none.
-    pub fn snapshot(&self, name: impl AsRef<[u8]>) -> Result<Snapshot> {
-        let name = name.as_ref();
-        let xid = core::str::from_utf8(name).ok().and_then(|text| text.parse().ok()).map(Xid);
-        let all = self.snapshots()?;
-        let named = all.iter().find(|snapshot| snapshot.name.as_bytes() == name);
-        let found = named.or_else(|| all.iter().find(|snapshot| Some(snapshot.xid) == xid));
-        found.cloned().ok_or_else(|| Error::not_found(alloc::format!("snapshot {}", Name::from(name))))
+    /// `NotFound` if there is none, or if several fit: the text lists them.
+    pub fn snapshot(&self, wanted: impl AsRef<[u8]>) -> Result<Snapshot> {
+        choose(&self.snapshots()?, wanted.as_ref())
     }
 
     fn snapshots_with(&self, omap: &Omap) -> Result<Vec<Snapshot>> {
@@ -178,5 +197,77 @@ impl Volume {
         let bytes = self.container().store().decrypted_object(mapping.block, &expect, key).ok()?;
         let raw: &SnapMetaExt = pod(&bytes)?;
         Some(Uuid(raw.sme_uuid)).filter(|uuid| !uuid.is_nil() && raw.sme_snap_xid.get() == xid.0)
+    }
+}
+
+/// The one snapshot that a text means.
+fn choose(all: &[Snapshot], wanted: &[u8]) -> Result<Snapshot> {
+    let text = core::str::from_utf8(wanted).unwrap_or("");
+    let xid = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let is_named = |snapshot: &&Snapshot| snapshot.name.as_bytes() == wanted;
+    let mut found: Vec<&Snapshot> = all.iter().filter(is_named).collect();
+    if found.is_empty() {
+        let has_uuid = |snapshot: &Snapshot| {
+            snapshot.uuid.is_some_and(|uuid| uuid.to_string().eq_ignore_ascii_case(text))
+        };
+        found = all.iter().filter(|snapshot| has_uuid(snapshot) || Some(snapshot.xid.0) == xid).collect();
+    }
+    if let (true, Some(end)) = (found.is_empty(), Timestamp::end_of(text)) {
+        let until = all.iter().filter(|snapshot| snapshot.created <= end);
+        found.extend(until.max_by_key(|snapshot| (snapshot.created, snapshot.xid)));
+    }
+    match found.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => Err(Error::not_found(alloc::format!("snapshot {}", Name::from(wanted)))),
+        several => {
+            let each = several.iter().map(|one| alloc::format!("{} (transaction {})", one.name, one.xid));
+            let list = each.collect::<Vec<_>>().join(", ");
+            Err(Error::not_found(alloc::format!("one snapshot {}: several fit: {list}", Name::from(wanted))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(name: &str, xid: u64, uuid: u8, seconds: i64) -> Snapshot {
+        Snapshot {
+            name: Name::from(name),
+            xid: Xid(xid),
+            uuid: Some(Uuid([uuid; 16])),
+            created: Timestamp(seconds * 1_000_000_000),
+            changed: Timestamp(0),
+            flags: 0,
+            map_flags: Some(0),
+            superblock_block: Paddr(1),
+            extentref_tree: Oid(1),
+        }
+    }
+
+    /// A name counts before everything else; then UUID and transaction; a time means the newest until then.
+    #[test]
+    fn chosen_by_any_of_its_marks() {
+        let all = [snapshot("a", 5, 1, 100), snapshot("7", 6, 2, 86_500), snapshot("c", 7, 3, 200_000)];
+        let xid = |text: &str| choose(&all, text.as_bytes()).map(|snapshot| snapshot.xid.0).ok();
+        assert_eq!((xid("a"), xid("5"), xid("0x5")), (Some(5), Some(5), Some(5)));
+        assert_eq!(xid("7"), Some(6), "the name, not the transaction");
+        assert_eq!(xid("03030303-0303-0303-0303-030303030303"), Some(7));
+        assert_eq!(
+            (xid("1970-01-01"), xid("1970-01-02"), xid("1970-01-02 00:01")),
+            (Some(5), Some(6), Some(5))
+        );
+        assert_eq!((xid("1970-01-09"), xid("1969-12-31"), xid("d"), xid("8")), (Some(7), None, None, None));
+    }
+
+    /// What fits several is told with all of them.
+    #[test]
+    fn several() {
+        let all = [snapshot("a", 5, 1, 1), snapshot("b", 6, 1, 2)];
+        let error = choose(&all, b"01010101-0101-0101-0101-010101010101").unwrap_err().to_string();
+        assert!(error.contains("a (transaction 5), b (transaction 6)"), "{error}");
     }
 }

@@ -199,6 +199,16 @@ impl Store {
         Ok(bytes)
     }
 
+    /// Header of any object of one block, its checksum being right.
+    pub(crate) fn header(&self, block: Paddr, structure: &'static str, key: Option<&Xts>) -> Result<Header> {
+        let mut bytes = self.blocks(block, 1)?;
+        if let Some(key) = key {
+            self.decrypt(key, block.0, &mut bytes);
+        }
+        self.checksum(&bytes, Place::new(structure, "o_cksum").block(block))?;
+        Header::parse(&bytes).ok_or_else(|| too_short(structure, block))
+    }
+
     /// Checks the header and checksum of an object's bytes.
     pub(crate) fn check_object(&self, bytes: &[u8], block: Paddr, expect: &Expect) -> Result<()> {
         let header = Header::parse(bytes).ok_or_else(|| too_short(expect.structure, block))?;

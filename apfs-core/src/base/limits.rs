@@ -33,6 +33,9 @@ pub struct Limits {
     /// Facts that a check of one volume keeps to compare them: about three for each file, of 32 bytes on average.
     /// Default 400,000,000.
     pub check_facts: u64,
+    /// Files, names, byte ranges and tree leaves in which two compared states of a volume differ, each counted one.
+    /// Default 8,000,000: some hundred megabytes.
+    pub differences: usize,
     /// Entries of a partition table, extended partitions included. Default 1,024.
     pub partitions: u32,
     /// Disk images inside one another. Default 8.
@@ -79,6 +82,7 @@ impl Default for Limits {
             snapshots: 1_000_000,
             space_runs: 8_000_000,
             check_facts: 400_000_000,
+            differences: 8_000_000,
             partitions: 1024,
             image_depth: 8,
             image_chunk_bytes: 32 << 20,

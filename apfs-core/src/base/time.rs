@@ -40,6 +40,60 @@ impl Timestamp {
         let small = |n: i64| u32::try_from(n).unwrap_or(0);
         (year, small(month), small(day), small(second / 3600), small(second / 60 % 60), small(second % 60))
     }
+
+    /// The last moment of what a date (`2024-05-01`) or time (`2024-05-01 12:30`, `2024-05-01T12:30:00Z`) in UTC covers:
+    /// of a date the end of the day. `None` for any other text.
+    #[must_use]
+    #[allow(
+        clippy::arithmetic_side_effects,
+        reason = "every number is below 10,000: sums and products of days and seconds stay far inside an i64"
+    )]
+    pub fn end_of(text: &str) -> Option<Timestamp> {
+        let digits = |text: &str, len: usize| -> Option<i64> {
+            (text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| text.parse().ok())?
+        };
+        let (date, time) = match text.split_once(['T', ' ']) {
+            Some((date, time)) => (date, Some(time.strip_suffix('Z').unwrap_or(time))),
+            None => (text, None),
+        };
+        let mut date = date.split('-');
+        let (year, month, day) =
+            (digits(date.next()?, 4)?, digits(date.next()?, 2)?, digits(date.next()?, 2)?);
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let last = match month {
+            2 => 28 + i64::from(leap),
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => return None,
+        };
+        if date.next().is_some() || !(1..=last).contains(&day) {
+            return None;
+        }
+        // The same calendar as `civil`, the other way round.
+        let shifted_year = year - i64::from(month <= 2);
+        let (era, year_of_era) = (shifted_year.div_euclid(400), shifted_year.rem_euclid(400));
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let days =
+            era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+        let (second, covers) = match time {
+            None => (0, 86_400),
+            Some(time) => {
+                let mut parts = time.split(':');
+                let (hour, minute) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+                let (second, covers) = match parts.next() {
+                    Some(second) => (digits(second.split('.').next()?, 2)?, 1),
+                    None => (0, 60),
+                };
+                if parts.next().is_some() || hour > 23 || minute > 59 || second > 60 {
+                    return None;
+                }
+                (hour * 3600 + minute * 60 + second, covers)
+            }
+        };
+        let end = (days * 86_400 + second + covers).checked_mul(1_000_000_000)?;
+        end.checked_sub(1).map(Timestamp)
+    }
 }
 
 /// RFC 3339 in UTC with nanoseconds, for example `2017-11-28T12:00:00.000000001Z`.
@@ -55,6 +109,22 @@ impl fmt::Display for Timestamp {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+
+    /// Dates cover a day, times a minute or second; what is no date is none (reference: `date -u -d TEXT +%s`).
+    #[test]
+    fn ends_of_dates() {
+        let seconds = |text: &str| Timestamp::end_of(text).map(|time| (time.0 + 1) / 1_000_000_000);
+        assert_eq!(seconds("1970-01-01"), Some(86_400));
+        assert_eq!(seconds("2024-02-29"), Some(1_709_251_200));
+        assert_eq!(seconds("2024-02-29 12:30"), Some(1_709_209_860));
+        assert_eq!(seconds("2017-11-28T12:00:01Z"), Some(1_511_870_402));
+        assert_eq!(seconds("2017-11-28T12:00:01.25Z"), Some(1_511_870_402));
+        for text in
+            ["", "2023-02-29", "2024-13-01", "2024-1-1", "20240101", "2024-01-01 25:00", "2024-01-01-x"]
+        {
+            assert_eq!(Timestamp::end_of(text), None, "{text}");
+        }
+    }
 
     /// Known instants, before and after 1970 and on a leap day (reference: `date -u -d @N`).
     #[test]
