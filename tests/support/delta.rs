@@ -240,8 +240,11 @@ fn check_content(id: u64, a: &Seen, b: &Seen, content: &[&&Change]) -> Vec<Strin
     wrong
 }
 
-/// Transaction and block of every node: leaves, and index nodes. A node that can't be read is a failed test.
-pub fn nodes(tree: &Tree) -> (BTreeSet<(u64, u64)>, BTreeSet<(u64, u64)>) {
+/// Transactions and blocks of nodes.
+type NodePlaces = BTreeSet<(u64, u64)>;
+
+/// Every node: leaves, and index nodes. A node that can't be read is a failed test.
+pub fn nodes(tree: &Tree) -> (NodePlaces, NodePlaces) {
     let (mut leaves, mut index) = (BTreeSet::new(), BTreeSet::new());
     let mut pending: Vec<Arc<Node>> = vec![tree.root().clone()];
     while let Some(node) = pending.pop() {
@@ -259,8 +262,7 @@ pub fn nodes(tree: &Tree) -> (BTreeSet<(u64, u64)>, BTreeSet<(u64, u64)>) {
 /// What is wrong with the number of nodes read, against walks through both trees.
 pub fn miscounts(a: &View, b: &View, stats: DeltaStats) -> Vec<String> {
     let (first, second) = (nodes(a.tree()), nodes(b.tree()));
-    let alone =
-        |one: &BTreeSet<(u64, u64)>, other: &BTreeSet<(u64, u64)>| one.difference(other).count() as u64;
+    let alone = |one: &NodePlaces, other: &NodePlaces| one.difference(other).count() as u64;
     let mut wrong = Vec::new();
     let leaves = [alone(&first.0, &second.0), alone(&second.0, &first.0)];
     if stats.leaves != leaves {

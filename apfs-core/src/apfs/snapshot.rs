@@ -231,6 +231,7 @@ fn choose(all: &[Snapshot], wanted: &[u8]) -> Result<Snapshot> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "numbers written by hand")]
 mod tests {
     use super::*;
 

@@ -155,6 +155,7 @@ pub(super) fn append(ranges: &mut Ranges, (start, end): (u64, u64)) {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "numbers written by hand")]
 mod tests {
     use super::*;
     use crate::base::ids::Paddr;
