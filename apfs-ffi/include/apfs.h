@@ -22,6 +22,78 @@
 // Container flag: the checkpoint's own objects (space manager, ...) are damaged; files can still be read.
 #define APFS_CONTAINER_EPHEMERAL_DAMAGE 2
 
+// `apfs_change.old_path` is known.
+#define APFS_CHANGE_OLD_PATH 1
+
+// `apfs_change.before` is known.
+#define APFS_CHANGE_BEFORE 2
+
+// `apfs_change.after` is known.
+#define APFS_CHANGE_AFTER 4
+
+// Field that differs: type or permissions.
+#define APFS_FIELD_MODE 1
+
+// Field that differs: owner.
+#define APFS_FIELD_UID 2
+
+// Field that differs: group.
+#define APFS_FIELD_GID 4
+
+// Field that differs: number of names.
+#define APFS_FIELD_NLINK 8
+
+// Field that differs: number of entries of a directory.
+#define APFS_FIELD_NCHILDREN 16
+
+// Field that differs: size as a program reads it.
+#define APFS_FIELD_SIZE 32
+
+// Field that differs: bytes allocated.
+#define APFS_FIELD_ALLOCATED 64
+
+// Field that differs: bytes of holes.
+#define APFS_FIELD_SPARSE 128
+
+// Field that differs: last change of the content.
+#define APFS_FIELD_MTIME 256
+
+// Field that differs: last change of the metadata.
+#define APFS_FIELD_CTIME 512
+
+// Field that differs: creation.
+#define APFS_FIELD_BTIME 1024
+
+// Field that differs: last access.
+#define APFS_FIELD_ATIME 2048
+
+// Field that differs: BSD flags.
+#define APFS_FIELD_BSD_FLAGS 4096
+
+// Field that differs: flags that the file system keeps for itself.
+#define APFS_FIELD_INTERNAL_FLAGS 8192
+
+// Field that differs: id of the data stream, as when a clone gets data of its own.
+#define APFS_FIELD_STREAM 16384
+
+// Field that differs: device number.
+#define APFS_FIELD_RDEV 32768
+
+// Field that differs: document id.
+#define APFS_FIELD_DOCUMENT_ID 65536
+
+// Field that differs: way of compression.
+#define APFS_FIELD_COMPRESSION 131072
+
+// Field that differs: protection class.
+#define APFS_FIELD_PROTECTION_CLASS 262144
+
+// Field that differs: counter of data changes.
+#define APFS_FIELD_WRITE_GENERATION 524288
+
+// Field that differs: something in the inode that has no name here, where nothing else of it differs.
+#define APFS_FIELD_OTHER 1048576
+
 // Entry flag: `added_ns` is known.
 #define APFS_DIR_ENTRY_ADDED 1
 
@@ -138,6 +210,24 @@
 // Snapshot flag of this library: it is on its way out (being deleted, merged, ...) and opens only by force.
 #define APFS_SNAPSHOT_UNUSABLE 1
 
+// Snapshot flag of this library: its deletion has begun.
+#define APFS_SNAPSHOT_PENDING_DELETION 2
+
+// Snapshot flag of this library: it was given up by a revert.
+#define APFS_SNAPSHOT_REVERTED 4
+
+// Snapshot flag of this library: it is being merged away.
+#define APFS_SNAPSHOT_MERGING 8
+
+// Snapshot flag of this library: it is giving up its data.
+#define APFS_SNAPSHOT_PENDING_DATALESS 16
+
+// Snapshot flag of this library: its name is one that macOS gives to a snapshot whose deletion has begun.
+#define APFS_SNAPSHOT_PURGATORY 32
+
+// Snapshot flag of this library: the object map does not keep its state.
+#define APFS_SNAPSHOT_UNMAPPED 64
+
 // Source flag: `read` may be called from several threads at once. Without it one call is made at a time.
 #define APFS_SOURCE_PARALLEL 1
 
@@ -238,6 +328,20 @@ typedef enum apfs_volume_kind {
     APFS_VOLUME_KIND_HFSX = 3,
 } apfs_volume_kind;
 
+// What happened to a name, or to the file behind it.
+typedef enum apfs_op {
+    // Nothing: there is no change.
+    APFS_OP_NONE = 0,
+    // The name is in the second state only. Of a file with several names it may be one more of them.
+    APFS_OP_CREATED = 1,
+    // The name is in the first state only. A file with several names may have kept others.
+    APFS_OP_DELETED = 2,
+    // The file has another name or is in another directory. What is in a renamed directory is not listed for that.
+    APFS_OP_RENAMED = 3,
+    // Name and directory are the same; metadata, data or attributes are not.
+    APFS_OP_MODIFIED = 4,
+} apfs_op;
+
 // Type of a file; the numbers are those of the type bits of a POSIX mode.
 typedef enum apfs_kind {
     // None of the others.
@@ -259,6 +363,16 @@ typedef enum apfs_kind {
     // Whiteout of a union mount.
     APFS_KIND_WHITEOUT = 14,
 } apfs_kind;
+
+// What happened to an extended attribute.
+typedef enum apfs_xattr_op {
+    // It is in the second state only.
+    APFS_XATTR_OP_CREATED = 1,
+    // It is in the first state only.
+    APFS_XATTR_OP_DELETED = 2,
+    // Its value, or how that is stored, differs.
+    APFS_XATTR_OP_CHANGED = 3,
+} apfs_xattr_op;
 
 // What is in a partition.
 typedef enum apfs_content {
@@ -364,6 +478,9 @@ typedef enum apfs_unlock_kind {
 // An APFS container at one checkpoint.
 typedef struct apfs_container apfs_container;
 
+// A comparison of two states: where it stands, and its last batch. Used by one thread at a time.
+typedef struct apfs_delta apfs_delta;
+
 // A listing of a directory: where it stands, and the names of the last batch. Used by one thread at a time.
 typedef struct apfs_dir apfs_dir;
 
@@ -373,10 +490,13 @@ typedef struct apfs_disk apfs_disk;
 // What went wrong in a call. Free it with `apfs_error_free`.
 typedef struct apfs_error apfs_error;
 
+// The versions of a file in the states that were added. Used by one thread at a time.
+typedef struct apfs_history apfs_history;
+
 // The hard links of one file or directory.
 typedef struct apfs_links apfs_links;
 
-// A volume's files at one moment: live, or at a snapshot.
+// A volume's files at one moment: live, or at a snapshot; or System and Data of one macOS as one tree.
 typedef struct apfs_view apfs_view;
 
 // A volume of any kind. It can always be asked for its name and snapshots; to read files open a view.
@@ -473,6 +593,123 @@ typedef struct apfs_volume_info {
     // Number of snapshots as recorded.
     uint64_t snapshots;
 } apfs_volume_info;
+
+// Metadata of one file or directory. Times are nanoseconds since 1970 UTC.
+typedef struct apfs_stat {
+    // Number of the file in its volume.
+    uint64_t id;
+    // Directory of the primary link.
+    uint64_t parent;
+    // Type.
+    enum apfs_kind kind;
+    // Which of the fields that not every file has are known: APFS_STAT_*. The others are 0.
+    uint32_t known;
+    // POSIX mode, all 16 bits as stored.
+    uint16_t mode;
+    // Owner.
+    uint32_t uid;
+    // Group.
+    uint32_t gid;
+    // Number of hard links; 1 for directories without links of their own.
+    uint32_t nlink;
+    // Directories: number of entries as recorded. Do not size anything by it: some volumes lie.
+    uint32_t nchildren;
+    // Bytes that a program reads: decompressed size of a compressed file, length of a link's target.
+    uint64_t size;
+    // Bytes allocated for the data stream, holes included.
+    uint64_t allocated;
+    // Bytes of holes.
+    uint64_t sparse_bytes;
+    // Last change of the content.
+    int64_t modified_ns;
+    // Last change of the metadata.
+    int64_t changed_ns;
+    // Creation.
+    int64_t created_ns;
+    // Last access.
+    int64_t accessed_ns;
+    // BSD flags (`UF_*`, `SF_*`).
+    uint32_t bsd_flags;
+    // Device number as stored; major in the top 8 bits.
+    uint32_t rdev;
+    // File-system flags (`INODE_*`).
+    uint64_t internal_flags;
+    // Id of the data stream; clones share one.
+    uint64_t private_id;
+    // Document id.
+    uint32_t document_id;
+    // `compression_type` of `com.apple.decmpfs`.
+    uint32_t compression;
+    // Default protection class as stored.
+    uint32_t protection_class;
+    // Counter of data changes.
+    uint32_t write_generation;
+    // Bytes of the resource fork, where that is no attribute: HFS+.
+    uint64_t resource_size;
+} apfs_stat;
+
+// What differs between two states for one name or one file. Text lives as long as the function that gave it says.
+//
+// A file has one change with its fields, ranges and attributes: the first that is RENAMED if it was renamed, else
+// MODIFIED. Further names that came or went are changes of their own with the same `ino`. A file that is in one state
+// only has none of the three: all of it came or went.
+typedef struct apfs_change {
+    // What happened.
+    enum apfs_op op;
+    // Type; of what was deleted, in the first state.
+    enum apfs_kind kind;
+    // Which of `old_path`, `before` and `after` are known: APFS_CHANGE_*. The others are empty or 0.
+    uint32_t known;
+    // Metadata that differs: APFS_FIELD_*.
+    uint32_t fields;
+    // Number of the file.
+    uint64_t ino;
+    // Path in the second state; of what was deleted, in the first.
+    struct apfs_bytes path;
+    // Path in the first state, where the file is in both and that differs: it was renamed, or a directory above it.
+    struct apfs_bytes old_path;
+    // Number of ranges of data that differ.
+    size_t range_count;
+    // Number of extended attributes that differ.
+    size_t xattr_count;
+    // Metadata in the first state.
+    struct apfs_stat before;
+    // Metadata in the second state.
+    struct apfs_stat after;
+} apfs_change;
+
+// Data that differs. A block that was written again counts, even with the bytes that it had. Of a compressed file all of
+// it.
+typedef struct apfs_range {
+    // First byte.
+    uint64_t offset;
+    // Length in bytes.
+    uint64_t len;
+} apfs_range;
+
+// An extended attribute that differs.
+typedef struct apfs_xattr_change {
+    // Its name.
+    struct apfs_bytes name;
+    // What happened to it.
+    enum apfs_xattr_op op;
+} apfs_xattr_change;
+
+// What a comparison has read.
+typedef struct apfs_delta_stats {
+    // Changes given so far.
+    uint64_t changes;
+    // Leaves of the tree of files, of the first and the second state.
+    uint64_t leaves[2];
+    // Index nodes of the tree of files.
+    uint64_t index_nodes[2];
+    // Nodes of the object map that are newer than the older state.
+    uint64_t omap_nodes;
+    // Nodes of the object map that were read and passed over, since they are not newer.
+    uint64_t older_omap_nodes;
+    // True if leaves were found through the object map that both states share; false if through both trees.
+    bool by_map;
+} apfs_delta_stats;
 
 // One entry of a directory.
 typedef struct apfs_dir_entry {
@@ -661,6 +898,22 @@ typedef struct apfs_journal {
     struct apfs_bytes device;
 } apfs_journal;
 
+// A version of a file. Text lives until the next `apfs_history_add`.
+typedef struct apfs_file_version {
+    // The first state that has it, by its place among those that were added, from 0.
+    size_t first_state;
+    // How many states in a row have it.
+    size_t states;
+    // True if there is such a file in them; if not, all below is 0 or empty.
+    bool exists;
+    // Its path.
+    struct apfs_bytes path;
+    // Its metadata.
+    struct apfs_stat stat;
+    // What differs from the version before, if that has the file too; else its `op` is APFS_OP_NONE.
+    struct apfs_change change;
+} apfs_file_version;
+
 // One hard link: a name in a directory. The name belongs to the list.
 typedef struct apfs_link {
     // The directory; `apfs_view_path_of` says where it is.
@@ -698,60 +951,6 @@ typedef struct apfs_unlock_record {
     // Rounds of key derivation that a password costs; 0 where no password opens it.
     uint32_t rounds;
 } apfs_unlock_record;
-
-// Metadata of one file or directory. Times are nanoseconds since 1970 UTC.
-typedef struct apfs_stat {
-    // Number of the file in its volume.
-    uint64_t id;
-    // Directory of the primary link.
-    uint64_t parent;
-    // Type.
-    enum apfs_kind kind;
-    // Which of the fields that not every file has are known: APFS_STAT_*. The others are 0.
-    uint32_t known;
-    // POSIX mode, all 16 bits as stored.
-    uint16_t mode;
-    // Owner.
-    uint32_t uid;
-    // Group.
-    uint32_t gid;
-    // Number of hard links; 1 for directories without links of their own.
-    uint32_t nlink;
-    // Directories: number of entries as recorded. Do not size anything by it: some volumes lie.
-    uint32_t nchildren;
-    // Bytes that a program reads: decompressed size of a compressed file, length of a link's target.
-    uint64_t size;
-    // Bytes allocated for the data stream, holes included.
-    uint64_t allocated;
-    // Bytes of holes.
-    uint64_t sparse_bytes;
-    // Last change of the content.
-    int64_t modified_ns;
-    // Last change of the metadata.
-    int64_t changed_ns;
-    // Creation.
-    int64_t created_ns;
-    // Last access.
-    int64_t accessed_ns;
-    // BSD flags (`UF_*`, `SF_*`).
-    uint32_t bsd_flags;
-    // Device number as stored; major in the top 8 bits.
-    uint32_t rdev;
-    // File-system flags (`INODE_*`).
-    uint64_t internal_flags;
-    // Id of the data stream; clones share one.
-    uint64_t private_id;
-    // Document id.
-    uint32_t document_id;
-    // `compression_type` of `com.apple.decmpfs`.
-    uint32_t compression;
-    // Default protection class as stored.
-    uint32_t protection_class;
-    // Counter of data changes.
-    uint32_t write_generation;
-    // Bytes of the resource fork, where that is no attribute: HFS+.
-    uint64_t resource_size;
-} apfs_stat;
 
 // One link of one file, or what could not be read.
 typedef struct apfs_scan_entry {
@@ -834,11 +1033,86 @@ enum apfs_status apfs_container_volumes(const struct apfs_container *container,
                                         size_t *n,
                                         struct apfs_error **err);
 
+// Lists the transactions of the checkpoints that are still there, newest first, from number `first` on: up to `cap`
+// into `out`, how many into `n`. None written means the end. Each can be asked for by `apfs_options.checkpoint_xid`; not
+// all of them need be whole.
+//
+// # Safety
+// `container` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_container_checkpoints(const struct apfs_container *container,
+                                            size_t first,
+                                            uint64_t *out,
+                                            size_t cap,
+                                            size_t *n,
+                                            struct apfs_error **err);
+
 // Frees a container. What was opened from it stays usable. NULL is allowed.
 //
 // # Safety
 // `container` is NULL or a handle that is not yet freed.
 void apfs_container_free(const struct apfs_container *container);
+
+// Begins to compare two states of one APFS volume, also of different checkpoints of one disk. The cost follows what
+// differs, not the size of the volume.
+//
+// # Safety
+// `from` and `to` are handles; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_open(const struct apfs_view *from,
+                                 const struct apfs_view *to,
+                                 struct apfs_delta **out,
+                                 struct apfs_error **err);
+
+// Gives the next changes, by the number of the file: up to `cap` into `out`, how many into `n`. None written means the
+// end. What can't be compared is one failed call in its place; the next one goes on behind it. Text lives until the next
+// call with the same comparison.
+//
+// # Safety
+// `delta` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_read(struct apfs_delta *delta,
+                                 struct apfs_change *out,
+                                 size_t cap,
+                                 size_t *n,
+                                 struct apfs_error **err);
+
+// Lists the ranges of data that differ of a change of the last batch, by its place in that, from number `first` on: up
+// to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `delta` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_ranges(const struct apfs_delta *delta,
+                                   size_t nth,
+                                   size_t first,
+                                   struct apfs_range *out,
+                                   size_t cap,
+                                   size_t *n,
+                                   struct apfs_error **err);
+
+// Lists the extended attributes that differ of a change of the last batch, by its place in that, from number `first` on:
+// up to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `delta` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_xattrs(const struct apfs_delta *delta,
+                                   size_t nth,
+                                   size_t first,
+                                   struct apfs_xattr_change *out,
+                                   size_t cap,
+                                   size_t *n,
+                                   struct apfs_error **err);
+
+// What a comparison has read so far.
+//
+// # Safety
+// `delta` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_get_stats(const struct apfs_delta *delta,
+                                      struct apfs_delta_stats *out,
+                                      struct apfs_error **err);
+
+// Frees a comparison. NULL is allowed.
+//
+// # Safety
+// `delta` is NULL or a handle that is not yet freed.
+void apfs_delta_free(struct apfs_delta *delta);
 
 // Begins to list a directory, as a Mac shows it.
 //
@@ -1050,6 +1324,64 @@ enum apfs_status apfs_volume_get_journal(const struct apfs_volume *volume,
                                          struct apfs_journal *out,
                                          struct apfs_error **err);
 
+// Begins the history of a file, which is followed by its number, through renames.
+//
+// # Safety
+// `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_history_open(uint64_t id, struct apfs_history **out, struct apfs_error **err);
+
+// Adds the next state; give them in the order of their transactions. One that can't be read is not added.
+//
+// # Safety
+// `history` and `view` are handles; `err` is NULL or writable.
+enum apfs_status apfs_history_add(struct apfs_history *history,
+                                  const struct apfs_view *view,
+                                  struct apfs_error **err);
+
+// Lists the versions so far, in the order of the states, from number `first` on: up to `cap` into `out`, how many into
+// `n`. None written means the end.
+//
+// # Safety
+// `history` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_history_versions(const struct apfs_history *history,
+                                       size_t first,
+                                       struct apfs_file_version *out,
+                                       size_t cap,
+                                       size_t *n,
+                                       struct apfs_error **err);
+
+// Lists the ranges of data in which a version differs from the one before, from number `first` on: up to `cap` into
+// `out`, how many into `n`.
+//
+// # Safety
+// `history` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_history_ranges(const struct apfs_history *history,
+                                     size_t nth,
+                                     size_t first,
+                                     struct apfs_range *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// Lists the extended attributes in which a version differs from the one before, from number `first` on: up to `cap` into
+// `out`, how many into `n`.
+//
+// # Safety
+// `history` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_history_xattrs(const struct apfs_history *history,
+                                     size_t nth,
+                                     size_t first,
+                                     struct apfs_xattr_change *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// Frees a history. NULL is allowed.
+//
+// # Safety
+// `history` is NULL or a handle that is not yet freed.
+void apfs_history_free(struct apfs_history *history);
+
 // Reads all hard links of a file or directory.
 //
 // # Safety
@@ -1196,13 +1528,26 @@ enum apfs_status apfs_view_open_xid(const struct apfs_volume *volume,
                                     const struct apfs_view **out,
                                     struct apfs_error **err);
 
+// Opens the state that a snapshot keeps, by a text that says which: its name; else its UUID, its transaction in decimal
+// or hexadecimal (`0x2a`), or a date or time in UTC (`2024-05-01`, `2024-05-01 12:30:00`), which means the newest one
+// taken until then, of a date until its end. APFS_STATUS_NOT_FOUND if there is none, or if several fit: the message
+// lists them.
+//
+// # Safety
+// `volume` is a handle; `wanted` is valid for `wanted_len` bytes; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_open_at(const struct apfs_volume *volume,
+                                   const uint8_t *wanted,
+                                   size_t wanted_len,
+                                   const struct apfs_view **out,
+                                   struct apfs_error **err);
+
 // Number of the root directory; 0 for NULL.
 //
 // # Safety
 // `view` is NULL or a handle.
 uint64_t apfs_view_root(const struct apfs_view *view);
 
-// Transaction of the state; 0 for NULL, and on HFS+, which has none.
+// Transaction of the state; 0 for NULL, for a merged tree, which is made of several, and on HFS+, which has none.
 //
 // # Safety
 // `view` is NULL or a handle.

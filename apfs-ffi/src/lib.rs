@@ -12,6 +12,7 @@
 mod ptr;
 
 pub mod container;
+pub mod delta;
 pub mod dir;
 pub mod disk;
 pub mod error;
@@ -19,6 +20,7 @@ pub mod extents;
 pub mod file;
 mod guard;
 pub mod hfs;
+pub mod history;
 pub mod links;
 pub mod lock;
 pub mod options;

@@ -12,6 +12,7 @@
     reason = "a panic is a failed test"
 )]
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -233,6 +234,34 @@ fn hfs_volumes() {
         compile_static("hfs.c", &program, &SANITIZERS);
         run(Command::new(&program).args(&arguments));
     }
+}
+
+/// Writes an image for a program.
+fn written(name: &str, bytes: &[u8]) -> OsString {
+    let path = temp(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.into_os_string()
+}
+
+/// Runs a program by itself, under Valgrind and with the address sanitizer.
+fn run_thrice(name: &str, arguments: &[OsString]) {
+    let (source, program) = (format!("{name}.c"), temp(name));
+    compile_static(&source, &program, &[]);
+    run(Command::new(&program).args(arguments));
+    if let Some(mut valgrind) = valgrind() {
+        run(valgrind.arg(&program).args(arguments));
+    }
+    if has_address_sanitizer() {
+        let program = temp(&format!("{name}-asan"));
+        compile_static(&source, &program, &SANITIZERS);
+        run(Command::new(&program).args(arguments));
+    }
+}
+
+/// Snapshots and older checkpoints, what differs between them, and the history of a file.
+#[test]
+fn states_and_changes() {
+    run_thrice("states", &[written("states.img", &sample::demo().bytes)]);
 }
 
 /// What is encrypted in images of the corpus.

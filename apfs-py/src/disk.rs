@@ -44,6 +44,8 @@ pub(crate) struct DiskHandle {
     volumes: Vec<(usize, AnyVolume)>,
     failures: Vec<PyErr>,
     findings: Arc<Findings>,
+    /// To open other checkpoints as the disk was opened.
+    options: OpenOptions,
 }
 
 #[pymethods]
@@ -104,7 +106,7 @@ impl DiskHandle {
             Some(failure) => failures.push(failure),
             None => {}
         }
-        Ok(DiskHandle { disk, layers, device, containers, volumes, failures, findings })
+        Ok(DiskHandle { disk, layers, device, containers, volumes, failures, findings, options })
     }
 
     /// Word, name and length of every disk image around the disk.
@@ -157,6 +159,13 @@ impl DiskHandle {
                 container: container.clone(),
             })
             .collect()
+    }
+
+    /// The container in a partition at another checkpoint.
+    fn checkpoint(&self, py: Python<'_>, partition: usize, xid: u64) -> PyResult<ContainerHandle> {
+        let options = OpenOptions { checkpoint: Some(Xid(xid)), ..self.options.clone() };
+        let container = py.detach(|| self.disk.container(partition, options)).or_raise(py, None)?;
+        Ok(ContainerHandle { partition, container })
     }
 
     /// Volumes that are in no container.

@@ -6,6 +6,7 @@ use apfs_core::{AnyFs, DirEntry, DirPos, FileId, Fs, FsExt, Kind, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::delta::DeltaHandle;
 use crate::entries::Entries;
 use crate::errors::OrRaise;
 use crate::file::FileHandle;
@@ -91,6 +92,11 @@ impl ViewHandle {
         path: NameArg,
     ) -> PyResult<FileHandle> {
         FileHandle::open(py, self.0.clone(), id, stream, xattr, path.0)
+    }
+
+    /// What differs between this state and another one.
+    fn changes(&self, other: &Bound<'_, ViewHandle>) -> PyResult<DeltaHandle> {
+        DeltaHandle::new(other.py(), &self.0, &other.get().0)
     }
 
     /// All paths that lead to a file.

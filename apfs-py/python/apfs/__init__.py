@@ -12,7 +12,8 @@ image is read. What goes wrong is an `ApfsError` and, where one fits, the built-
 
 import warnings
 
-from ._apfs import DEBUG_BUILD, Extent, HfsInfo, Journal, Partition, Snapshot, Stat
+from ._apfs import DEBUG_BUILD, Change, Extent, HfsInfo, Journal, Partition, Snapshot, Stat
+from ._delta import Delta, DeltaStats, Version
 from ._disk import Container, Disk, Layer, Volumes, open
 from ._errors import (
     ApfsError,
@@ -32,12 +33,16 @@ from ._errors import (
 from ._file import RawFile
 from ._path import Path, Xattrs
 from ._protection import LockReason, Protection, Rolling, UnlockRecord
-from ._volume import View, Volume
+from ._volume import AnySnapshot, View, Volume
 
 __all__ = [
+    "AnySnapshot",
     "ApfsError",
+    "Change",
     "Container",
     "CorruptError",
+    "Delta",
+    "DeltaStats",
     "Disk",
     "Extent",
     "HfsInfo",
@@ -63,6 +68,7 @@ __all__ = [
     "TooManyLinksError",
     "UnlockRecord",
     "UnsupportedError",
+    "Version",
     "View",
     "Volume",
     "Volumes",

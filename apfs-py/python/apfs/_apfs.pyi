@@ -12,12 +12,15 @@ from ._errors import ApfsError, CorruptError
 
 __all__ = [
     "DEBUG_BUILD",
+    "Change",
     "ContainerHandle",
+    "DeltaHandle",
     "DiskHandle",
     "Entries",
     "Extent",
     "FileHandle",
     "HfsInfo",
+    "HistoryHandle",
     "Journal",
     "Listing",
     "Partition",
@@ -178,11 +181,72 @@ class Snapshot:
     def create_time_ns(self) -> int:
         """When it was taken, in nanoseconds since 1970."""
     @property
+    def changed(self) -> datetime:
+        """When its record was last changed, in UTC."""
+    @property
+    def change_time_ns(self) -> int:
+        """When its record was last changed, in nanoseconds since 1970."""
+    @property
     def flags(self) -> int:
         """Flags as stored: 1 becoming dataless, 2 being merged away."""
     @property
+    def map_flags(self) -> int | None:
+        """Flags in the object map: 1 deleted, 2 reverted; ``None`` if the map does not know it."""
+    @property
+    def flag_names(self) -> list[str]:
+        """Both in words: ``pending-deletion``, ``reverted``, ``merging``, ``pending-dataless``; ``purgatory`` if its name
+        is that of a snapshot whose deletion has begun; ``unmapped`` if the object map does not know it."""
+    @property
     def unusable_because(self) -> str | None:
         """Why it can't be relied on, if it can't."""
+
+@final
+class Change:
+    """What differs between two states of a volume, for one name or one file.
+
+    A file has one change with its `fields`, `ranges` and `xattrs`: the first that is ``renamed`` if it was renamed, else
+    ``modified``. Further names that came or went are changes of their own with the same `ino`. A file that is in one state
+    only has none of the three: all of it came or went.
+    """
+
+    @property
+    def op(self) -> str:
+        """What happened: ``created``, ``deleted``, ``renamed`` or ``modified``.
+
+        What is in a renamed directory is not listed for that. A file with several names may have one more, or one less.
+        """
+    @property
+    def path(self) -> str:
+        """Path in the second state; of what was deleted, in the first."""
+    @property
+    def old_path(self) -> str | None:
+        """Path in the first state, where the file is in both and that differs: it was renamed, or a directory above it."""
+    @property
+    def ino(self) -> int:
+        """Number of the file."""
+    @property
+    def kind(self) -> str:
+        """Type, as `Stat.kind`; of what was deleted, in the first state."""
+    @property
+    def fields(self) -> list[str]:
+        """Metadata that differs: ``mode``, ``uid``, ``gid``, ``nlink``, ``nchildren``, ``size``, ``allocated``, ``sparse``,
+        ``mtime``, ``ctime``, ``btime``, ``atime``, ``bsd_flags``, ``internal_flags``, ``stream``, ``rdev``,
+        ``document_id``, ``compression``, ``protection_class``, ``write_generation``; ``other`` where it has no name here."""
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Offset and length of data that differs, in order.
+
+        A block that was written again counts, even with the bytes that it had. Of a compressed file all of it.
+        """
+    @property
+    def xattrs(self) -> dict[str, str]:
+        """Extended attributes that differ: ``created``, ``deleted`` or ``changed``, by name."""
+    @property
+    def before(self) -> Stat | None:
+        """Metadata in the first state."""
+    @property
+    def after(self) -> Stat | None:
+        """Metadata in the second state."""
 
 @final
 class HfsInfo:
@@ -368,6 +432,7 @@ class DiskHandle:
     def partitions(self) -> list[Partition]: ...
     @property
     def containers(self) -> list[ContainerHandle]: ...
+    def checkpoint(self, partition: int, xid: int) -> ContainerHandle: ...
     @property
     def volumes(self) -> list[VolumeHandle]: ...
     @property
@@ -429,6 +494,7 @@ class VolumeHandle:
     @property
     def used_bytes(self) -> int: ...
     def snapshots(self) -> list[Snapshot]: ...
+    def snapshot(self, wanted: str | bytes) -> Snapshot: ...
     def view(self, snapshot: Snapshot | None = None) -> ViewHandle: ...
 
 @final
@@ -447,6 +513,7 @@ class ViewHandle:
     def open(self, id: int, stream: str, xattr: str | bytes | None, path: str | bytes) -> FileHandle: ...
     def names(self, id: int) -> _list[tuple[int, str]]: ...
     def path_of(self, id: int) -> str: ...
+    def changes(self, other: ViewHandle) -> DeltaHandle: ...
     def scan(self, batch: int, private: bool) -> Entries: ...
     def walk(self, id: int, path: str | bytes, batch: int, private: bool) -> Entries: ...
 
@@ -468,3 +535,14 @@ class FileHandle:
 class Entries:
     def next_batch(self) -> tuple[list[tuple[str, Stat]], list[ApfsError]] | None: ...
     def close(self) -> None: ...
+
+@final
+class DeltaHandle:
+    def next_batch(self) -> list[Change | ApfsError]: ...
+    def stats(self) -> tuple[int, tuple[int, int], tuple[int, int], int, int, str | None]: ...
+
+@final
+class HistoryHandle:
+    def __new__(cls, id: int) -> HistoryHandle: ...
+    def add(self, state: int, view: ViewHandle) -> None: ...
+    def versions(self) -> list[tuple[list[int], tuple[str, Stat] | None, Change | None]]: ...

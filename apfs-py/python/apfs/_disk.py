@@ -223,6 +223,14 @@ class Container:
         """Transactions that `open` can be asked for, newest first; not all of them need be whole."""
         return self._handle.checkpoints
 
+    def at(self, xid: int) -> Container:
+        """The container at another checkpoint, one of `checkpoints`, whose volumes can be compared with those of this one.
+
+            then = container.at(container.checkpoints[1])
+            changes = then.volumes[0].view.changes(container.volumes[0].view)
+        """
+        return Container(self._disk, self._disk._handle.checkpoint(self.partition, xid))
+
     @property
     def volumes(self) -> Volumes:
         """Its volumes, locked ones too."""
