@@ -134,6 +134,12 @@
 // Stream: the value of the extended attribute of a name.
 #define APFS_STREAM_XATTR 3
 
+// Merge flag: System as it is live, not at the snapshot that a Mac starts from.
+#define APFS_MERGE_SYSTEM_LIVE 1
+
+// Merge flag: System and the others without Data, as if there were none: for Data that is locked or damaged.
+#define APFS_MERGE_WITHOUT_DATA 2
+
 // HFS+ flag: the volume header is damaged or leads nowhere, and its copy is used.
 #define APFS_HFS_FROM_COPY 1
 
@@ -398,6 +404,18 @@ typedef enum apfs_extent_kind {
     APFS_EXTENT_KIND_OTHER = 3,
 } apfs_extent_kind;
 
+// What a volume is in a group.
+typedef enum apfs_membership {
+    // System: one on a Mac.
+    APFS_MEMBERSHIP_SYSTEM = 1,
+    // Data: one on a Mac.
+    APFS_MEMBERSHIP_DATA = 2,
+    // A member with another role: none on a Mac.
+    APFS_MEMBERSHIP_OTHER = 3,
+    // Not in the group but in the same container, and macOS shows it in the same tree: Preboot, VM, ...
+    APFS_MEMBERSHIP_COMPANION = 4,
+} apfs_membership;
+
 // What the journal of a volume asks for.
 typedef enum apfs_journal_state {
     // The volume has no journal.
@@ -442,6 +460,28 @@ typedef enum apfs_lock_reason {
     // A reason that this version of the header has no number for.
     APFS_LOCK_REASON_OTHER = 99,
 } apfs_lock_reason;
+
+// How a file got its place in a merged tree.
+typedef enum apfs_reached {
+    // It is on System.
+    APFS_REACHED_SYSTEM = 1,
+    // It is on Data, and a firmlink shows it.
+    APFS_REACHED_FIRMLINK = 2,
+    // It is on a volume that stands in a directory of its own.
+    APFS_REACHED_MOUNT = 3,
+    // It is a directory that no volume has, shown so that others can be reached.
+    APFS_REACHED_MADE_UP = 4,
+} apfs_reached;
+
+// What says that a directory is a firmlink.
+typedef enum apfs_firmlink_source {
+    // It is none.
+    APFS_FIRMLINK_SOURCE_NONE = 0,
+    // Its flag and its attribute `com.apple.fs.firmlink`.
+    APFS_FIRMLINK_SOURCE_ATTRIBUTE = 1,
+    // The list `/usr/share/firmlinks`.
+    APFS_FIRMLINK_SOURCE_LIST = 2,
+} apfs_firmlink_source;
 
 // Which keys the files of a volume have.
 typedef enum apfs_encryption {
@@ -490,11 +530,17 @@ typedef struct apfs_disk apfs_disk;
 // What went wrong in a call. Free it with `apfs_error_free`.
 typedef struct apfs_error apfs_error;
 
+// The volume groups of a container.
+typedef struct apfs_groups apfs_groups;
+
 // The versions of a file in the states that were added. Used by one thread at a time.
 typedef struct apfs_history apfs_history;
 
 // The hard links of one file or directory.
 typedef struct apfs_links apfs_links;
+
+// A list of problems of a group or of a merged tree.
+typedef struct apfs_problems apfs_problems;
 
 // A volume's files at one moment: live, or at a snapshot; or System and Data of one macOS as one tree.
 typedef struct apfs_view apfs_view;
@@ -833,6 +879,46 @@ typedef struct apfs_extent {
     uint64_t crypto_id;
 } apfs_extent;
 
+// The volumes of one macOS. Text belongs to the list.
+typedef struct apfs_group {
+    // What its members have in common (`apfs_volume_group_id`).
+    uint8_t id[16];
+    // Name of its System volume, of another member if there is none.
+    struct apfs_bytes name;
+    // Number of members, companions included.
+    size_t members;
+    // Number of things that are not as they should be.
+    size_t problems;
+} apfs_group;
+
+// A volume of a group. Text belongs to the list.
+typedef struct apfs_member {
+    // Slot in the container.
+    size_t slot;
+    // Role as stored, as `apfs_volume_info.role`.
+    uint16_t role;
+    // What it is in the group.
+    enum apfs_membership membership;
+    // Name of the volume.
+    struct apfs_bytes name;
+    // Of a companion: name of its directory in /System/Volumes; else empty.
+    struct apfs_bytes directory;
+} apfs_member;
+
+// Which states are joined. All zeros, or NULL, is what a Mac shows.
+typedef struct apfs_merge_options {
+    // APFS_MERGE_*, or 0.
+    uint32_t flags;
+    // System at this snapshot, as for `apfs_view_open_at`; NULL for the one that a Mac starts from.
+    const uint8_t *system;
+    // Bytes of it.
+    size_t system_len;
+    // Data at this snapshot, as for `apfs_view_open_at`; NULL for the live one.
+    const uint8_t *data;
+    // Bytes of it.
+    size_t data_len;
+} apfs_merge_options;
+
 // What an HFS+ or HFSX volume says about itself, after its journal. Where the copy of the header is used, counts and
 // dates are often old.
 typedef struct apfs_hfs_info {
@@ -921,6 +1007,50 @@ typedef struct apfs_link {
     // Name as stored.
     struct apfs_bytes name;
 } apfs_link;
+
+// What a file of a merged tree is on its volume. Text belongs to the view.
+typedef struct apfs_backing {
+    // How it got its place.
+    enum apfs_reached reached;
+    // Slot of its volume in the container; (size_t)-1 if no volume has it.
+    size_t slot;
+    // Role of that volume as stored.
+    uint16_t role;
+    // Its number there.
+    uint64_t id;
+    // Transaction of the state that is shown.
+    uint64_t xid;
+    // Name of the snapshot that is shown, empty for the live state.
+    struct apfs_bytes snapshot;
+    // Directory of the firmlink or of the volume; else empty.
+    struct apfs_bytes at;
+    // Where the firmlink leads on Data; else empty.
+    struct apfs_bytes target;
+    // What says that it is a firmlink.
+    enum apfs_firmlink_source source;
+} apfs_backing;
+
+// A directory of System that stands for one of Data. Text belongs to the view.
+typedef struct apfs_firmlink {
+    // Path on System, and in the merged tree.
+    struct apfs_bytes path;
+    // Path on Data.
+    struct apfs_bytes target;
+    // What says so.
+    enum apfs_firmlink_source source;
+} apfs_firmlink;
+
+// Something that is not as it should be. Text belongs to the list.
+typedef struct apfs_problem {
+    // Which kind, in a word for programs: "no-data", "disagrees", "loop", ...
+    struct apfs_bytes word;
+    // What it is, in a sentence.
+    struct apfs_bytes text;
+    // Of a merged tree: path on the System volume; else empty.
+    struct apfs_bytes path;
+    // True for what is met on sound Macs too, and costs nothing.
+    bool usual;
+} apfs_problem;
 
 // How a volume is encrypted. Text belongs to the volume.
 typedef struct apfs_protection {
@@ -1307,6 +1437,67 @@ enum apfs_status apfs_view_read(const struct apfs_view *view,
                                 size_t *n,
                                 struct apfs_error **err);
 
+// Finds the volume groups of a container. Locked volumes count too.
+//
+// # Safety
+// `container` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_groups_open(const struct apfs_container *container,
+                                  const struct apfs_groups **out,
+                                  struct apfs_error **err);
+
+// Lists groups, by id, from number `first` on: up to `cap` into `out`, how many into `n`. None written means the end.
+//
+// # Safety
+// `groups` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_groups_list(const struct apfs_groups *groups,
+                                  size_t first,
+                                  struct apfs_group *out,
+                                  size_t cap,
+                                  size_t *n,
+                                  struct apfs_error **err);
+
+// Lists the volumes of a group, by the place of that in the list, from number `first` on: up to `cap` into `out`, how
+// many into `n`. None written means the end.
+//
+// # Safety
+// `groups` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_groups_members(const struct apfs_groups *groups,
+                                     size_t nth,
+                                     size_t first,
+                                     struct apfs_member *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// What is not as it should be with a group, by its place in the list; of (size_t)-1 what concerns no single group.
+//
+// # Safety
+// `groups` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_groups_problems(const struct apfs_groups *groups,
+                                      size_t nth,
+                                      const struct apfs_problems **out,
+                                      struct apfs_error **err);
+
+// Opens System and Data of a group, by its place in the list, as the one tree that macOS shows. It is a view like any
+// other: list it, read it, scan it. `apfs_view_backing` says what is behind a file. `options` may be NULL.
+//
+// APFS_STATUS_LOCKED if one of the two is; unlock it by `apfs_volume_unlock` on a volume of the same container. Where
+// several volumes have a role it is an error, never a guess.
+//
+// # Safety
+// `groups` is a handle; `options` may be NULL; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_open_merged(const struct apfs_groups *groups,
+                                       size_t nth,
+                                       const struct apfs_merge_options *options,
+                                       const struct apfs_view **out,
+                                       struct apfs_error **err);
+
+// Frees a list of groups. What was opened from it stays usable. NULL is allowed.
+//
+// # Safety
+// `groups` is NULL or a handle that is not yet freed.
+void apfs_groups_free(const struct apfs_groups *groups);
+
 // What an HFS+ or HFSX volume says about itself. APFS_STATUS_UNSUPPORTED for any other.
 //
 // # Safety
@@ -1430,8 +1621,56 @@ enum apfs_lock_reason apfs_error_lock_reason(const struct apfs_error *error);
 // One English word for a reason, such as "needs-secret"; lives for ever. "unknown" for any other number.
 const char *apfs_lock_reason_text(uint32_t reason);
 
+// What a file of a merged tree is on its volume. APFS_STATUS_UNSUPPORTED for any other view.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_backing(const struct apfs_view *view,
+                                   uint64_t id,
+                                   struct apfs_backing *out,
+                                   struct apfs_error **err);
+
+// Lists the firmlinks of a merged tree that are followed, by path, from number `first` on: up to `cap` into `out`, how
+// many into `n`. None written means the end. APFS_STATUS_UNSUPPORTED for any other view.
+//
+// # Safety
+// `view` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_firmlinks(const struct apfs_view *view,
+                                     size_t first,
+                                     struct apfs_firmlink *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// What is not as it should be with the firmlinks and mount points of a merged tree. APFS_STATUS_UNSUPPORTED for any
+// other view.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_problems(const struct apfs_view *view,
+                                    const struct apfs_problems **out,
+                                    struct apfs_error **err);
+
 // Default options: checksums required, newest checkpoint, default cache.
 struct apfs_options apfs_options_default(void);
+
+// Gives the problems of a list from number `first` on: up to `cap` into `out`, how many into `n`. None written means the
+// end.
+//
+// # Safety
+// `problems` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_problems_list(const struct apfs_problems *problems,
+                                    size_t first,
+                                    struct apfs_problem *out,
+                                    size_t cap,
+                                    size_t *n,
+                                    struct apfs_error **err);
+
+// Frees a list of problems. NULL is allowed.
+//
+// # Safety
+// `problems` is NULL or a handle that is not yet freed.
+void apfs_problems_free(const struct apfs_problems *problems);
 
 // How a volume is encrypted. No password or key is needed for that. HFS+ volumes are not.
 //

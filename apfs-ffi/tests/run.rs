@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 use apfs_core::ReadAt;
 use apfs_tests::build::encrypted_image::EncryptedImage;
 use apfs_tests::build::{Image, ImageBuilder, VolumeBuilder};
-use apfs_tests::{corpus, hfs_images, sample};
+use apfs_tests::{apfs_images, corpus, hfs_images, sample};
 
 /// What a program that links the static library needs besides, as the README says.
 const SYSTEM_LIBRARIES: [&str; 6] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"];
@@ -262,6 +262,19 @@ fn run_thrice(name: &str, arguments: &[OsString]) {
 #[test]
 fn states_and_changes() {
     run_thrice("states", &[written("states.img", &sample::demo().bytes)]);
+}
+
+/// An image of `apfs_images` in a file of a program.
+fn made(program: &str, name: &str) -> OsString {
+    let images = apfs_images::all();
+    let (_, bytes) = images.iter().find(|(other, _)| *other == name).unwrap();
+    written(&format!("{program}-{name}.img"), bytes)
+}
+
+/// System and Data of a Mac as one tree, and its groups.
+#[test]
+fn merged_tree() {
+    run_thrice("mac", &[made("mac", "mac"), made("mac", "mac-locked"), sample::PASSWORD.into()]);
 }
 
 /// What is encrypted in images of the corpus.

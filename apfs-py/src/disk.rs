@@ -12,6 +12,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::errors::{OrRaise, exception, finding};
+use crate::group::{self, GroupHandle};
 use crate::secret::{KeyArg, PasswordArg};
 use crate::source::{Closable, Source};
 use crate::text;
@@ -323,6 +324,11 @@ impl ContainerHandle {
     #[getter]
     fn checkpoints(&self) -> Vec<u64> {
         self.container.checkpoints().iter().map(|superblock| superblock.xid().0).collect()
+    }
+
+    /// Its volume groups, and word and text of the problems that concern no single one.
+    fn groups(&self, py: Python<'_>) -> (Vec<GroupHandle>, Vec<group::Problem>) {
+        py.detach(|| group::find(&self.container, self.partition))
     }
 
     fn volumes(&self, py: Python<'_>) -> VolumesAndFailures {

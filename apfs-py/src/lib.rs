@@ -9,6 +9,7 @@ mod disk;
 mod entries;
 mod errors;
 mod file;
+mod group;
 mod hfs;
 mod secret;
 mod signals;
@@ -30,6 +31,8 @@ mod _apfs {
     use crate::entries::Entries;
     #[pymodule_export]
     use crate::file::{Extent, FileHandle};
+    #[pymodule_export]
+    use crate::group::GroupHandle;
     #[pymodule_export]
     use crate::hfs::{HfsInfo, Journal};
     #[pymodule_export]

@@ -31,6 +31,7 @@ from ._errors import (
     UnsupportedError,
 )
 from ._file import RawFile
+from ._group import Backing, Firmlink, MergedView, Problem, VolumeGroup
 from ._path import Path, Xattrs
 from ._protection import LockReason, Protection, Rolling, UnlockRecord
 from ._volume import AnySnapshot, View, Volume
@@ -38,6 +39,7 @@ from ._volume import AnySnapshot, View, Volume
 __all__ = [
     "AnySnapshot",
     "ApfsError",
+    "Backing",
     "Change",
     "Container",
     "CorruptError",
@@ -45,6 +47,7 @@ __all__ = [
     "DeltaStats",
     "Disk",
     "Extent",
+    "Firmlink",
     "HfsInfo",
     "IsADirectoryError",
     "Journal",
@@ -52,6 +55,7 @@ __all__ = [
     "LimitError",
     "LockReason",
     "LockedError",
+    "MergedView",
     "MisuseError",
     "NoSuchVolumeError",
     "NotADirectoryError",
@@ -59,6 +63,7 @@ __all__ = [
     "NotFoundError",
     "Partition",
     "Path",
+    "Problem",
     "Protection",
     "RawFile",
     "ReadError",
@@ -71,6 +76,7 @@ __all__ = [
     "Version",
     "View",
     "Volume",
+    "VolumeGroup",
     "Volumes",
     "Xattrs",
     "open",

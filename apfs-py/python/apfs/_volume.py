@@ -245,10 +245,10 @@ class Volume:
 class View:
     """A volume at one moment: live, or a snapshot."""
 
-    def __init__(self, volume: Volume, snapshot: Snapshot | None) -> None:
+    def __init__(self, volume: Volume, snapshot: Snapshot | None, handle: ViewHandle | None = None) -> None:
         self._volume = volume
         self._snapshot = snapshot
-        self._handle: ViewHandle = volume._handle.view(snapshot)
+        self._handle = volume._handle.view(snapshot) if handle is None else handle
 
     @property
     def volume(self) -> Volume:
@@ -262,7 +262,7 @@ class View:
 
     @property
     def xid(self) -> int | None:
-        """Transaction of this state; ``None`` on HFS+, which has none."""
+        """Transaction of this state; ``None`` on HFS+, which has none, and for a merged tree, made of several."""
         return self._handle.xid
 
     @property
