@@ -515,6 +515,18 @@ typedef enum apfs_unlock_kind {
     APFS_UNLOCK_KIND_OTHER = 99,
 } apfs_unlock_kind;
 
+// What a check of a seal comes to.
+typedef enum apfs_seal_verdict {
+    // Everything is what the seal says.
+    APFS_SEAL_VERDICT_INTACT = 1,
+    // Everything is what the seal says, and the volume itself says that it was changed after it was sealed.
+    APFS_SEAL_VERDICT_BROKEN = 2,
+    // Something is not what the seal says, or could not be compared with it.
+    APFS_SEAL_VERDICT_MISMATCH = 3,
+    // The hash function is not known: nothing could be compared.
+    APFS_SEAL_VERDICT_UNKNOWN = 4,
+} apfs_seal_verdict;
+
 // An APFS container at one checkpoint.
 typedef struct apfs_container apfs_container;
 
@@ -541,6 +553,9 @@ typedef struct apfs_links apfs_links;
 
 // A list of problems of a group or of a merged tree.
 typedef struct apfs_problems apfs_problems;
+
+// A seal that was checked.
+typedef struct apfs_seal_check apfs_seal_check;
 
 // A volume's files at one moment: live, or at a snapshot; or System and Data of one macOS as one tree.
 typedef struct apfs_view apfs_view;
@@ -1099,6 +1114,78 @@ typedef struct apfs_scan_entry {
 // Receives the entries of a scan, one at a time, in the thread that scans. Returns 0 to go on. It may use the view,
 // and must not unwind.
 typedef int32_t (*apfs_scan_fn)(void *context, const struct apfs_scan_entry *entry);
+
+// What a sealed volume records of its seal. Nothing is compared.
+typedef struct apfs_seal {
+    // Version of the structure: 1 or 2 where it is sound.
+    uint32_t version;
+    // Flags as stored: 1 the seal is broken.
+    uint32_t flags;
+    // Number of the hash function: 1 SHA-256, ...
+    uint32_t hash_type;
+    // Bytes of the hash of the root node; 0 if the function is not known or the hash is not where it can be.
+    uint32_t root_hash_len;
+    // The hash of the root node.
+    uint8_t root_hash[64];
+    // Transaction that broke the seal, 0 if none did.
+    uint64_t broken_xid;
+    // Block of the structure.
+    uint64_t block;
+} apfs_seal;
+
+// The end of a check.
+typedef struct apfs_seal_result {
+    // What it comes to.
+    enum apfs_seal_verdict verdict;
+    // Transaction that broke the seal, by the volume's own word; 0 if none did, or it does not say.
+    uint64_t broken_xid;
+    // Nodes that were compared, the root included.
+    uint64_t nodes;
+    // Regular files, those without data included.
+    uint64_t files;
+    // Pieces of data with a hash each.
+    uint64_t pieces;
+    // Bytes that were hashed.
+    uint64_t bytes;
+    // Contradictions in the record of the seal, in `apfs_seal_check_recorded`.
+    size_t recorded_findings;
+    // Nodes that are not what the seal says, in `apfs_seal_check_nodes`.
+    size_t node_findings;
+    // Pieces of files that are not what the seal says, in `apfs_seal_check_files`.
+    size_t file_findings;
+    // Findings that are not listed: of each kind the first thousand are.
+    uint64_t more_findings;
+} apfs_seal_result;
+
+// A node of the tree that is not what the seal says, or can't be read. It belongs to the check.
+typedef struct apfs_sealed_node {
+    // Its object id.
+    uint64_t oid;
+    // Its block, 0 if the object map leads to none.
+    uint64_t block;
+    // Its level by the node above: 0 for a leaf.
+    uint16_t level;
+    // Number of the first file or stream whose records can be below it: nothing of theirs can be relied on.
+    uint64_t first_id;
+    // The number behind the last one.
+    uint64_t end_id;
+    // The hash differs, or why it can't be compared. Do not free it.
+    const struct apfs_error *error;
+} apfs_sealed_node;
+
+// A piece of a file that is not what the seal says, or can't be read. It belongs to the check.
+typedef struct apfs_sealed_file {
+    // The file.
+    uint64_t id;
+    // Its path by its first link, empty if that can't be found.
+    struct apfs_bytes path;
+    // Number of the stream under which the hashes are kept.
+    uint64_t stream;
+    // Where the piece begins in what a program reads.
+    uint64_t offset;
+    // The hash differs, or why it can't be compared. Do not free it.
+    const struct apfs_error *error;
+} apfs_sealed_file;
 
 // One snapshot. Text belongs to the volume.
 typedef struct apfs_snapshot {
@@ -1718,6 +1805,76 @@ enum apfs_status apfs_view_scan(const struct apfs_view *view,
                                 apfs_scan_fn entry,
                                 void *context,
                                 struct apfs_error **err);
+
+// What a sealed volume records of its seal. APFS_STATUS_NOT_FOUND if it is not sealed.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_get_seal(const struct apfs_view *view,
+                                    struct apfs_seal *out,
+                                    struct apfs_error **err);
+
+// Checks the seal of a view: the root hash, every node, the data of every file, on so many threads (0 for as many as the
+// machine has). Returns when all is compared; what is not as the seal says is no failure of the call but its answer. It
+// compares the volume with itself: whether its root hash is Apple's only the boot policy of a Mac says.
+// APFS_STATUS_NOT_FOUND if the volume is not sealed.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_open(const struct apfs_view *view,
+                                      size_t threads,
+                                      const struct apfs_seal_check **out,
+                                      struct apfs_error **err);
+
+// What a check comes to.
+//
+// # Safety
+// `check` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_get(const struct apfs_seal_check *check,
+                                     struct apfs_seal_result *out,
+                                     struct apfs_error **err);
+
+// Lists the nodes that are not what the seal says, from number `first` on: up to `cap` into `out`, how many into `n`.
+// None written means the end.
+//
+// # Safety
+// `check` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_nodes(const struct apfs_seal_check *check,
+                                       size_t first,
+                                       struct apfs_sealed_node *out,
+                                       size_t cap,
+                                       size_t *n,
+                                       struct apfs_error **err);
+
+// Lists the pieces of files that are not what the seal says, from number `first` on: up to `cap` into `out`, how many
+// into `n`. None written means the end.
+//
+// # Safety
+// `check` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_files(const struct apfs_seal_check *check,
+                                       size_t first,
+                                       struct apfs_sealed_file *out,
+                                       size_t cap,
+                                       size_t *n,
+                                       struct apfs_error **err);
+
+// Lists the contradictions in the record of the seal, from number `first` on: up to `cap` into `out`, how many into `n`.
+// None written means the end. They belong to the check: do not free them.
+//
+// # Safety
+// `check` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_recorded(const struct apfs_seal_check *check,
+                                          size_t first,
+                                          const struct apfs_error **out,
+                                          size_t cap,
+                                          size_t *n,
+                                          struct apfs_error **err);
+
+// Frees a check. NULL is allowed.
+//
+// # Safety
+// `check` is NULL or a handle that is not yet freed.
+void apfs_seal_check_free(const struct apfs_seal_check *check);
 
 // Lists snapshots, oldest first, from number `first` on: up to `cap` into `out`, how many into `n`. None written
 // means the end. HFS+ volumes have none.

@@ -29,6 +29,7 @@ pub mod options;
 pub mod problem;
 pub mod protection;
 pub mod scan;
+pub mod seal;
 pub mod secret;
 pub mod snapshot;
 pub mod source;

@@ -277,6 +277,13 @@ fn merged_tree() {
     run_thrice("mac", &[made("mac", "mac"), made("mac", "mac-locked"), sample::PASSWORD.into()]);
 }
 
+/// Seals that hold and those that do not.
+#[test]
+fn seals() {
+    let names = ["sealed", "sealed-broken", "sealed-data", "sealed-node", "space"];
+    run_thrice("seal", &names.map(|name| made("seal", name)));
+}
+
 /// What is encrypted in images of the corpus.
 #[test]
 fn encrypted_images_of_the_corpus() {

@@ -11,6 +11,7 @@ mod errors;
 mod file;
 mod group;
 mod hfs;
+mod seal;
 mod secret;
 mod signals;
 mod snapshot;

@@ -11,6 +11,7 @@ use crate::entries::Entries;
 use crate::errors::OrRaise;
 use crate::file::FileHandle;
 use crate::group;
+use crate::seal;
 use crate::stat::Stat;
 use crate::text::{self, NameArg};
 
@@ -98,6 +99,16 @@ impl ViewHandle {
     /// What differs between this state and another one.
     fn changes(&self, other: &Bound<'_, ViewHandle>) -> PyResult<DeltaHandle> {
         DeltaHandle::new(other.py(), &self.0, &other.get().0)
+    }
+
+    /// What the volume records of its seal.
+    fn seal<'py>(&self, py: Python<'py>) -> PyResult<Option<seal::Recorded<'py>>> {
+        seal::recorded(py, &self.0)
+    }
+
+    /// Compares everything with the seal, on so many threads, 0 for as many as the machine has.
+    fn verify_seal<'py>(&self, py: Python<'py>, threads: usize) -> PyResult<Option<seal::Verdict<'py>>> {
+        seal::verify(py, &self.0, threads)
     }
 
     /// Of a merged tree: how the state of System was chosen.

@@ -9,14 +9,14 @@
 
 static apfs_error *err = NULL;
 
-static void check(int holds, int line, const char *what) {
+static void ensure(int holds, int line, const char *what) {
     if (!holds) {
         fprintf(stderr, "%s:%d: failed: %s\n", PROGRAM, line, what);
         exit(1);
     }
 }
 
-#define CHECK(condition) check((condition) != 0, __LINE__, #condition)
+#define CHECK(condition) ensure((condition) != 0, __LINE__, #condition)
 
 static void good(apfs_status status, int line) {
     if (status != APFS_STATUS_OK) {
@@ -31,8 +31,8 @@ static void good(apfs_status status, int line) {
 #define FAILS(wanted, words, call)                                                        \
     do {                                                                                  \
         apfs_status status = call;                                                        \
-        check(status == (wanted), __LINE__, #call);                                       \
-        check(strstr(apfs_error_message(err), words) != NULL, __LINE__, apfs_error_message(err)); \
+        ensure(status == (wanted), __LINE__, #call);                                       \
+        ensure(strstr(apfs_error_message(err), words) != NULL, __LINE__, apfs_error_message(err)); \
         apfs_error_free(err);                                                             \
         err = NULL;                                                                       \
     } while (0)

@@ -34,6 +34,7 @@ from ._file import RawFile
 from ._group import Backing, Firmlink, MergedView, Problem, VolumeGroup
 from ._path import Path, Xattrs
 from ._protection import LockReason, Protection, Rolling, UnlockRecord
+from ._seal import Seal, SealedFile, SealedNode, SealVerdict
 from ._volume import AnySnapshot, View, Volume
 
 __all__ = [
@@ -68,6 +69,10 @@ __all__ = [
     "RawFile",
     "ReadError",
     "Rolling",
+    "Seal",
+    "SealVerdict",
+    "SealedFile",
+    "SealedNode",
     "Snapshot",
     "Stat",
     "TooManyLinksError",

@@ -12,6 +12,7 @@ from ._errors import build
 from ._path import OnError, Path
 from ._protection import Protection, UnlockRecord, protection_of
 from ._recipe import Recipe, open_view, open_volume, remember
+from ._seal import Seal, SealVerdict, seal_of, verify
 
 if TYPE_CHECKING:
     from ._apfs import HfsInfo, Snapshot, Stat, ViewHandle, VolumeHandle
@@ -277,6 +278,22 @@ class View:
     def path_of(self, file_id: int) -> Path:
         """Path of the file of that number, by its primary link."""
         return Path(self, self._handle.path_of(file_id))
+
+    @property
+    def seal(self) -> Seal | None:
+        """What the volume records of its seal; ``None`` if it is not sealed."""
+        return seal_of(self._handle)
+
+    def verify_seal(self, *, threads: int | None = None) -> SealVerdict | None:
+        """Checks the seal: the root hash, every node, the data of every file. ``None`` if the volume is not sealed.
+
+        On so many threads, or as many as the machine has; other Python threads go on.
+
+            verdict = volume.view.verify_seal()
+            if verdict is not None and not verdict:
+                print(verdict.word, [file.path for file in verdict.files])
+        """
+        return verify(self._handle, threads)
 
     def changes(self, other: View, path: str | None = None, *, on_error: OnError | None = None) -> Delta:
         """What another state of the same volume has that this one has not, and the other way round.
