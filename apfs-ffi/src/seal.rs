@@ -1,8 +1,10 @@
 //! Seals: what a sealed volume records, and whether it holds.
 
 use core::num::NonZero;
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use apfs_core::apfs::seal::{SealEvent, SealMismatch, SealTally, SealedFile, SealedNode};
@@ -152,19 +154,12 @@ fn missing(view: &View) -> Error {
     Error::not_found(format!("seal of volume {}", view.volume().name()))
 }
 
-/// What the threads of a check have found together.
-struct Found {
-    summary: SealSummary,
-    tally: SealTally,
-    error: Option<Error>,
-}
-
 /// Compares everything with the seal, on several threads.
 fn check(view: &View, threads: usize) -> Result<apfs_seal_check> {
     let seal = view.seal()?.ok_or_else(|| missing(view))?;
     let mut found = Found { summary: SealSummary::new(&seal), tally: SealTally::default(), error: None };
     if seal.algorithm().is_some() {
-        found = compare(&SealCheck::new(view)?, threads, found);
+        found = Work::new(SealCheck::new(view)?, threads, found).finish();
     }
     if let Some(error) = found.error {
         return Err(error);
@@ -182,54 +177,90 @@ fn check(view: &View, threads: usize) -> Result<apfs_seal_check> {
     Ok(apfs_seal_check { seal, tally: found.tally, verdict, recorded, nodes, files })
 }
 
-fn compare(check: &SealCheck, threads: usize, found: Found) -> Found {
-    let threads = match threads {
-        0 => thread::available_parallelism().map_or(1, NonZero::get),
-        threads => threads.min(MAX_THREADS),
-    };
-    let parts = check.parts(threads.saturating_mul(PARTS));
-    let (next, stopped, found) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(found));
-    let with = |change: &mut dyn FnMut(&mut Found)| {
-        change(&mut found.lock().unwrap_or_else(PoisonError::into_inner));
-    };
-    let work = || {
-        let mut sink = |event| {
-            let mut event = Some(event);
-            if !matches!(event, Some(SealEvent::Hashed(_))) {
-                with(&mut |found| event.take().into_iter().for_each(|event| found.summary.add(event)));
-            }
-            Ok(())
+/// What the threads of a check have found together.
+struct Found {
+    summary: SealSummary,
+    tally: SealTally,
+    error: Option<Error>,
+}
+
+/// The parts of a check, shared out to threads.
+struct Work {
+    check: SealCheck,
+    threads: usize,
+    parts: Vec<Range<u64>>,
+    next: AtomicUsize,
+    stopped: AtomicBool,
+    found: Mutex<Found>,
+}
+
+impl Work {
+    fn new(check: SealCheck, threads: usize, found: Found) -> Work {
+        let threads = match threads {
+            0 => thread::available_parallelism().map_or(1, NonZero::get),
+            threads => threads.min(MAX_THREADS),
         };
+        let parts = check.parts(threads.saturating_mul(PARTS));
+        let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Work { check, threads, parts, next, stopped, found: Mutex::new(found) }
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does the work, in the calling thread and others. No scope: its handle of a foreign thread looks lost to Valgrind.
+    fn finish(self) -> Found {
+        let work = Arc::new(self);
+        let others = 1..work.threads.min(work.parts.len().saturating_add(1));
+        // A thread that can't be started leaves its work to the others.
+        let started = others.map_while(|_| {
+            let work = work.clone();
+            thread::Builder::new().name("apfs-seal".to_owned()).spawn(move || work.run()).ok()
+        });
+        let started: Vec<_> = started.collect();
+        work.run();
+        for thread in started {
+            if let Err(payload) = thread.join() {
+                resume_unwind(payload);
+            }
+        }
+        let done = || Found {
+            summary: SealSummary::new(work.check.seal()),
+            tally: SealTally::default(),
+            error: None,
+        };
+        core::mem::replace(&mut *work.found(), done())
+    }
+
+    fn run(&self) {
         loop {
-            let nth = next.fetch_add(1, Ordering::Relaxed);
-            let result = match nth.checked_sub(1).map(|nth| parts.get(nth)) {
-                None => check.root(&mut sink),
-                Some(Some(part)) if !stopped.load(Ordering::Relaxed) => {
-                    check.part(part.clone(), Some(&|| stopped.load(Ordering::Relaxed)), &mut sink)
+            let nth = self.next.fetch_add(1, Ordering::Relaxed);
+            let mut sink = |event| {
+                if !matches!(event, SealEvent::Hashed(_)) {
+                    self.found().summary.add(event);
+                }
+                Ok(())
+            };
+            let is_stopped = || self.stopped.load(Ordering::Relaxed);
+            let compared = match nth.checked_sub(1).map(|nth| self.parts.get(nth)) {
+                None => self.check.root(&mut sink),
+                Some(Some(part)) if !is_stopped() => {
+                    self.check.part(part.clone(), Some(&is_stopped), &mut sink)
                 }
                 Some(_) => return,
             };
-            let mut result = Some(result);
-            with(&mut |found| match result.take() {
-                Some(Ok(tally)) => found.tally.merge(&tally),
-                Some(Err(error)) => {
-                    stopped.store(true, Ordering::Relaxed);
-                    // The others were only told to stop.
-                    if found.error.is_none() {
-                        found.error = Some(error);
-                    }
+            let mut found = self.found();
+            match compared {
+                Ok(tally) => found.tally.merge(&tally),
+                Err(error) => {
+                    self.stopped.store(true, Ordering::Relaxed);
+                    // The others are only told to stop.
+                    found.error.get_or_insert(error);
                 }
-                None => {}
-            });
+            }
         }
-    };
-    thread::scope(|scope| {
-        for _ in 1..threads.min(parts.len().saturating_add(1)) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    found.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl apfs_seal_check {
