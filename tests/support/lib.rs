@@ -11,6 +11,7 @@
     reason = "test support: a panic is a failed test"
 )]
 
+pub mod apfs_images;
 pub mod cases;
 pub mod corpus;
 pub mod delta;

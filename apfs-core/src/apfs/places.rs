@@ -34,8 +34,8 @@ enum Reach {
 }
 
 /// Directories whose place is known by a record of their parent. Every one is looked at once.
-pub(super) struct Places<'v> {
-    view: &'v View,
+pub(super) struct Places {
+    view: View,
     dirs: BTreeMap<u64, Dir>,
     /// Directories that could not be found at all.
     lost: BTreeSet<u64>,
@@ -46,10 +46,10 @@ pub(super) struct Places<'v> {
     path_dir: Option<(u64, usize)>,
 }
 
-impl<'v> Places<'v> {
-    pub(super) fn new(view: &'v View) -> Places<'v> {
+impl Places {
+    pub(super) fn new(view: &View) -> Places {
         Places {
-            view,
+            view: view.clone(),
             dirs: BTreeMap::new(),
             lost: BTreeSet::new(),
             listed: BTreeSet::new(),
@@ -203,7 +203,7 @@ impl<'v> Places<'v> {
     }
 }
 
-impl fmt::Debug for Places<'_> {
+impl fmt::Debug for Places {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Places").field("dirs", &self.dirs.len()).field("lost", &self.lost.len()).finish()
     }

@@ -23,15 +23,14 @@ use crate::fs::view::Fs;
 const BATCH: usize = 256;
 
 /// Both states, with the directories whose place is known by now.
-pub(super) struct Files<'v> {
-    views: [&'v View; 2],
-    places: Pair<Places<'v>>,
+pub(super) struct Files {
+    views: [View; 2],
+    places: Pair<Places>,
 }
 
-impl<'v> Files<'v> {
-    pub(super) fn new(views: [&'v View; 2]) -> Files<'v> {
-        let [a, b] = views;
-        Files { views, places: Pair(Places::new(a), Places::new(b)) }
+impl Files {
+    pub(super) fn new([a, b]: [&View; 2]) -> Files {
+        Files { views: [a.clone(), b.clone()], places: Pair(Places::new(a), Places::new(b)) }
     }
 
     /// All changes of a file. `names` are those that each state has alone; `streams` is where data differs.
@@ -59,7 +58,7 @@ impl<'v> Files<'v> {
             (None, Some(new)) => [self.path(Side::First, id)?, Some(new.clone())],
             (None, None) => [self.path(Side::First, id)?, self.path(Side::Second, id)?],
         };
-        let [a, b] = self.views;
+        let [a, b] = &self.views;
         let before = paths[0].is_some().then(|| a.stat(id)).transpose()?;
         let after = paths[1].is_some().then(|| b.stat(id)).transpose()?;
         let bare = |op, path: Vec<u8>, old_path: Option<Vec<u8>>, stat: &Stat| Change {
@@ -119,7 +118,7 @@ impl<'v> Files<'v> {
     ) -> Result<()> {
         let [old, new] = stats;
         change.fields = Fields::between(old, new);
-        change.xattrs = xattrs::compare(self.views, id.0, streams)?;
+        change.xattrs = xattrs::compare(self.views.each_ref(), id.0, streams)?;
         change.ranges = self.ranges(stats, streams, change)?.into_iter().map(length).collect();
         if !change.has_content() && change.op == Op::Modified && self.has_other_inode(id)? {
             change.fields = Fields::OTHER;
@@ -147,7 +146,7 @@ impl<'v> Files<'v> {
             Some(streams) if old.private_id == new.private_id => {
                 streams.get(&new.private_id).map_or(Ranges::new(), |found| pieces::clipped(found, size))
             }
-            _ => pieces::clipped(&xattrs::stream_ranges(self.views, ids)?, size),
+            _ => pieces::clipped(&xattrs::stream_ranges(self.views.each_ref(), ids)?, size),
         };
         // What was cut off or added differs, stored or not.
         let kept = ranges.iter().take_while(|(start, _)| *start <= common).count();
@@ -160,7 +159,7 @@ impl<'v> Files<'v> {
     fn has_other_inode(&self, id: FileId) -> Result<bool> {
         let mut links = Vec::new();
         let mut values = Vec::new();
-        for view in self.views {
+        for view in &self.views {
             let Some(record) = view.tree().get(&key::first(id.0, RecordType::Inode))? else { continue };
             if let Ok(inode) = Inode::parse(record.value()) {
                 links.push((inode.raw.parent_id.get(), inode.name.map(<[u8]>::to_vec)));
@@ -177,8 +176,8 @@ impl<'v> Files<'v> {
         places.resolve(dir).then(|| places.path(dir, name).to_vec())
     }
 
-    fn view(&self, side: Side) -> &'v View {
-        let [a, b] = self.views;
+    fn view(&self, side: Side) -> &View {
+        let [a, b] = &self.views;
         match side {
             Side::First => a,
             Side::Second => b,
@@ -190,7 +189,7 @@ impl<'v> Files<'v> {
         if id == ROOT_DIR {
             return Ok(Some(b"/".to_vec()));
         }
-        let view = self.view(side);
+        let view = self.view(side).clone();
         let Some(record) = view.tree().get(&key::first(id.0, RecordType::Inode))? else { return Ok(None) };
         let inode = Inode::parse(record.value()).map_err(|flaw| flaw.at(record.place("", ""), id.0))?;
         let parent = inode.raw.parent_id.get();
