@@ -14,6 +14,7 @@ use crate::apfs::record::inode::Inode;
 use crate::apfs::record::key::{self, RecordType};
 use crate::apfs::record::xattr::{DECMPFS_XATTR, RESOURCE_FORK_XATTR};
 use crate::apfs::view::View;
+use crate::base::bytes::len64;
 use crate::base::error::{Error, Result};
 use crate::base::ids::FileId;
 use crate::fs::types::{DirPos, Kind, Stat};
@@ -26,12 +27,14 @@ const BATCH: usize = 256;
 pub(super) struct Files<'v> {
     views: [&'v View; 2],
     places: Pair<Places<'v>>,
+    /// Entries of directories that were read in search of names.
+    searched: usize,
 }
 
 impl<'v> Files<'v> {
     pub(super) fn new(views: [&'v View; 2]) -> Files<'v> {
         let [a, b] = views;
-        Files { views, places: Pair(Places::new(a), Places::new(b)) }
+        Files { views, places: Pair(Places::new(a), Places::new(b)), searched: 0 }
     }
 
     /// All changes of a file. `names` are those that each state has alone; `streams` is where data differs.
@@ -204,10 +207,16 @@ impl<'v> Files<'v> {
                 return Ok(Some(path));
             }
         }
-        // The file's own name may be an old one: the directory's record counts.
+        // The file's own name may be an old one: the directory's record counts. Many such files in one large directory
+        // would take for ever.
+        let most = view.volume().container().limits().differences;
         let (mut pos, mut batch) = (DirPos::default(), Vec::new());
         while self.places.of_mut(side).resolve(parent) && !pos.is_end() {
             view.read_dir(FileId(parent), &mut pos, &mut batch, BATCH)?;
+            self.searched = self.searched.saturating_add(batch.len());
+            if self.searched > most {
+                return Err(Error::limit("entries searched for names", len64(most), len64(self.searched)));
+            }
             if let Some(entry) = batch.iter().find(|entry| entry.id == id) {
                 return Ok(self.path_in(side, parent, entry.name.as_bytes()));
             }
