@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use apfs_fuzz::check;
+use apfs_fuzz::delta;
 use apfs_fuzz::hfs;
 use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
@@ -34,10 +35,11 @@ static PANIC: Mutex<String> = Mutex::new(String::new());
 type Target = (&'static str, fn(&mut Rng) -> Input, fn(&[u8]));
 
 /// They take turns.
-const HUNTED: [Target; 4] = [
+const HUNTED: [Target; 5] = [
     ("image", fresh, target::image),
     ("hfs_volume", hfs::fresh, hfs::volume),
     ("check of APFS", fresh, check::of_apfs),
+    ("delta", fresh, delta::delta),
     ("check of HFS+", hfs::fresh, check::of_hfs),
 ];
 

@@ -234,7 +234,7 @@ impl Filter {
 
 /// Names in a path.
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|name| !matches!(name, b"" | b"."))
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".")
 }
 
 fn summary(out: &mut Out, counts: &Counts) -> std::io::Result<()> {
