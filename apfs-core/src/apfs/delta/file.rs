@@ -50,7 +50,7 @@ impl<'v> Files<'v> {
             // Where only the rest of an entry differs, as when the file got a second name, both states have it.
             let other: BTreeSet<_> = of(side.other()).iter().collect();
             for (dir, name) in of(side).iter().filter(|name| !other.contains(name)) {
-                alone.of_mut(side).extend(self.path_in(side, *dir, name));
+                alone.of_mut(side).extend(self.path_in(side, *dir, name)?);
             }
             alone.of_mut(side).sort();
         }
@@ -175,9 +175,17 @@ impl<'v> Files<'v> {
     }
 
     /// Path of an entry, if its directory is below the root.
-    fn path_in(&mut self, side: Side, dir: u64, name: &[u8]) -> Option<Vec<u8>> {
+    fn path_in(&mut self, side: Side, dir: u64, name: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.resolve(side, dir)?.then(|| self.places.of_mut(side).path(dir, name).to_vec()))
+    }
+
+    /// True if a directory is below the root. One of which that can't be known is an error.
+    fn resolve(&mut self, side: Side, dir: u64) -> Result<bool> {
         let places = self.places.of_mut(side);
-        places.resolve(dir).then(|| places.path(dir, name).to_vec())
+        match places.resolve(dir) {
+            true => Ok(true),
+            false => places.why_not(dir).map_or(Ok(false), Err),
+        }
     }
 
     fn view(&self, side: Side) -> &'v View {
@@ -211,14 +219,14 @@ impl<'v> Files<'v> {
         // would take for ever.
         let most = view.volume().container().limits().differences;
         let (mut pos, mut batch) = (DirPos::default(), Vec::new());
-        while self.places.of_mut(side).resolve(parent) && !pos.is_end() {
+        while self.resolve(side, parent)? && !pos.is_end() {
             view.read_dir(FileId(parent), &mut pos, &mut batch, BATCH)?;
             self.searched = self.searched.saturating_add(batch.len());
             if self.searched > most {
                 return Err(Error::limit("entries searched for names", len64(most), len64(self.searched)));
             }
             if let Some(entry) = batch.iter().find(|entry| entry.id == id) {
-                return Ok(self.path_in(side, parent, entry.name.as_bytes()));
+                return self.path_in(side, parent, entry.name.as_bytes());
             }
             batch.clear();
         }
@@ -226,7 +234,7 @@ impl<'v> Files<'v> {
     }
 
     fn entry_path(&mut self, side: Side, id: FileId, dir: u64, name: &[u8]) -> Result<Option<Vec<u8>>> {
-        if !self.places.of_mut(side).resolve(dir) {
+        if !self.resolve(side, dir)? {
             return Ok(None);
         }
         let entry = match self.view(side).exact_entry(FileId(dir), name) {
@@ -235,7 +243,7 @@ impl<'v> Files<'v> {
             Err(error) => return Err(error),
         };
         let is_it = entry.is_some_and(|entry| entry.id == id && entry.name.as_bytes() == name);
-        Ok(if is_it { self.path_in(side, dir, name) } else { None })
+        if is_it { self.path_in(side, dir, name) } else { Ok(None) }
     }
 }
 
