@@ -14,6 +14,7 @@ mod check;
 mod checkpoint;
 mod compressed;
 mod delta;
+mod delta_damage;
 mod encrypted;
 mod features;
 mod group;
