@@ -16,6 +16,9 @@
 // Version of the header as text.
 #define APFS_VERSION "0.1.0"
 
+// Check flag: read the trees of all snapshots too.
+#define APFS_CHECK_SNAPSHOTS 1
+
 // Container flag: newer checkpoints are damaged and were passed over; this is an older state.
 #define APFS_CONTAINER_OLDER 1
 
@@ -322,6 +325,16 @@ typedef enum apfs_status {
     APFS_STATUS_PANIC = 100,
 } apfs_status;
 
+// How bad it is when a rule is broken.
+typedef enum apfs_severity {
+    // Worth knowing, nothing is wrong.
+    APFS_SEVERITY_NOTE = 1,
+    // Unusual, or wrong where no file can suffer from it.
+    APFS_SEVERITY_WARNING = 2,
+    // Wrong: something is lost, or will be when the volume is written to.
+    APFS_SEVERITY_ERROR = 3,
+} apfs_severity;
+
 // Which file system a volume is.
 typedef enum apfs_volume_kind {
     // Not known, since it can't be opened.
@@ -557,6 +570,9 @@ typedef struct apfs_problems apfs_problems;
 // A seal that was checked.
 typedef struct apfs_seal_check apfs_seal_check;
 
+// The end of a check: counts, and what was not checked.
+typedef struct apfs_summary apfs_summary;
+
 // A volume's files at one moment: live, or at a snapshot; or System and Data of one macOS as one tree.
 typedef struct apfs_view apfs_view;
 
@@ -565,6 +581,77 @@ typedef struct apfs_volume apfs_volume;
 
 // The extended attributes of one file.
 typedef struct apfs_xattrs apfs_xattrs;
+
+// Choices for a check. All zeros, or NULL, reads everything of the newest state.
+typedef struct apfs_check_options {
+    // APFS_CHECK_*, or 0.
+    uint32_t flags;
+    // Findings of one rule in one container or volume that are told; those beyond are counted only. 0 for 100.
+    uint64_t findings_per_rule;
+} apfs_check_options;
+
+// Bytes that belong to a handle: valid as long as the handle, unless the function says less. Not ended by a NUL.
+typedef struct apfs_bytes {
+    // First byte, never NULL.
+    const uint8_t *data;
+    // Number of bytes.
+    size_t len;
+} apfs_bytes;
+
+// A rule that is broken somewhere. Valid during the call.
+typedef struct apfs_check_finding {
+    // How bad it is.
+    enum apfs_severity severity;
+    // Code of the rule, for example "A0703"; it never changes its meaning (`docs/rules.md`).
+    struct apfs_bytes code;
+    // Short name of the rule.
+    struct apfs_bytes name;
+    // What is wrong, and where, in words.
+    struct apfs_bytes message;
+    // Structure, by Apple's name.
+    struct apfs_bytes structure;
+    // Field of the structure, empty if all of it is meant.
+    struct apfs_bytes field;
+    // What should stand there, empty if that can't be said.
+    struct apfs_bytes expected;
+    // What stands there, empty if that can't be said.
+    struct apfs_bytes found;
+    // Partition that it is in; (size_t)-1 if it is about the disk, or that is not known.
+    size_t partition;
+    // Slot of the volume; (size_t)-1 for a container itself, and on HFS+.
+    size_t volume;
+    // Which of the numbers below are known: APFS_PLACE_*.
+    uint32_t known;
+    // Byte offset inside the structure or block.
+    uint64_t offset;
+    // Block number in the container.
+    uint64_t block;
+    // Object id.
+    uint64_t oid;
+    // Transaction id.
+    uint64_t xid;
+    // HFS+: number of a node in its tree.
+    uint32_t node;
+    // HFS+: number of a file or folder.
+    uint32_t cnid;
+} apfs_check_finding;
+
+// Receives the findings of a check, one at a time, in the thread that checks. Returns 0 to go on; must not unwind.
+typedef int32_t (*apfs_check_fn)(void *context, const struct apfs_check_finding *finding);
+
+// A rule. Text lives for ever.
+typedef struct apfs_rule {
+    // How bad it is when it is broken.
+    enum apfs_severity severity;
+    // Its code, for example "A0703".
+    struct apfs_bytes code;
+    // Its name of words and hyphens.
+    struct apfs_bytes name;
+    // Name of its group, for example "object maps".
+    struct apfs_bytes group;
+    // What must hold, in one sentence.
+    struct apfs_bytes text;
+} apfs_rule;
 
 // Receives findings that do not stop the work; from any thread, also from several at once. The finding is freed by
 // the library after the call.
@@ -618,14 +705,6 @@ typedef struct apfs_container_info {
     // APFS_CONTAINER_*.
     uint32_t flags;
 } apfs_container_info;
-
-// Bytes that belong to a handle: valid as long as the handle, unless the function says less. Not ended by a NUL.
-typedef struct apfs_bytes {
-    // First byte, never NULL.
-    const uint8_t *data;
-    // Number of bytes.
-    size_t len;
-} apfs_bytes;
 
 // What a volume says about itself. Text belongs to the handle that it was asked of.
 typedef struct apfs_volume_info {
@@ -1205,6 +1284,34 @@ typedef struct apfs_snapshot {
     uint32_t stored_flags;
 } apfs_snapshot;
 
+// How many findings there were, those that were not told included.
+typedef struct apfs_tally {
+    // Something is lost, or will be when the volume is written to.
+    uint64_t errors;
+    // Unusual, or wrong where no file can suffer from it.
+    uint64_t warnings;
+    // Worth knowing.
+    uint64_t notes;
+    // Number of things that could not be checked, in `apfs_summary_unchecked`.
+    size_t unchecked;
+} apfs_tally;
+
+// A count of something. Text belongs to the summary.
+typedef struct apfs_count {
+    // Code of a rule, or what was checked, for example "catalog records".
+    struct apfs_bytes what;
+    // How many.
+    uint64_t count;
+} apfs_count;
+
+// Something that could not be checked. Text belongs to the summary.
+typedef struct apfs_unchecked {
+    // What, for example "volume 2".
+    struct apfs_bytes what;
+    // Why not, for example "locked".
+    struct apfs_bytes why;
+} apfs_unchecked;
+
 // One extended attribute, without its value. The name belongs to the list.
 typedef struct apfs_xattr {
     // Name as stored.
@@ -1218,6 +1325,57 @@ typedef struct apfs_xattr {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Checks all that is on a disk: disk images, partition table, APFS containers, HFS+ volumes; each structure is read, and
+// what is said twice is compared. What is wrong is given to `finding` as it is found, and its sum to `out`: that a disk
+// is damaged is no failure of the call. Fails with APFS_STATUS_CANCELLED if `finding` returned anything but 0.
+//
+// # Safety
+// `disk` is a handle; `options` may be NULL; `finding` does what it promises with `context`; `out` is writable; `err` is
+// NULL or writable.
+enum apfs_status apfs_disk_check(const struct apfs_disk *disk,
+                                 const struct apfs_check_options *options,
+                                 apfs_check_fn finding,
+                                 void *context,
+                                 const struct apfs_summary **out,
+                                 struct apfs_error **err);
+
+// Checks an APFS container with all its volumes, as `apfs_disk_check`. Volumes that are locked are checked as far as that
+// goes without a key; unlock them before.
+//
+// # Safety
+// `container` is a handle; `options` may be NULL; `finding` does what it promises with `context`; `out` is writable;
+// `err` is NULL or writable.
+enum apfs_status apfs_container_check(const struct apfs_container *container,
+                                      const struct apfs_check_options *options,
+                                      apfs_check_fn finding,
+                                      void *context,
+                                      const struct apfs_summary **out,
+                                      struct apfs_error **err);
+
+// Checks a volume, as `apfs_disk_check`: an HFS+ volume by itself, of an APFS volume the container that it is in, with all
+// its volumes, since they share the blocks.
+//
+// # Safety
+// `volume` is a handle; `options` may be NULL; `finding` does what it promises with `context`; `out` is writable; `err`
+// is NULL or writable.
+enum apfs_status apfs_volume_check(const struct apfs_volume *volume,
+                                   const struct apfs_check_options *options,
+                                   apfs_check_fn finding,
+                                   void *context,
+                                   const struct apfs_summary **out,
+                                   struct apfs_error **err);
+
+// Lists all rules, in the order of their codes, from number `first` on: up to `cap` into `out`, how many into `n`. None
+// written means the end.
+//
+// # Safety
+// `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_rules(size_t first,
+                            struct apfs_rule *out,
+                            size_t cap,
+                            size_t *n,
+                            struct apfs_error **err);
 
 // Opens the container in a partition (see `apfs_disk_first_apfs`). `options` of NULL means those of the
 // disk; their `open_as` has no meaning here.
@@ -1890,6 +2048,53 @@ enum apfs_status apfs_volume_snapshots(const struct apfs_volume *volume,
 
 // A few English words for a status number; lives for ever. "unknown status" for any other number.
 const char *apfs_status_text(uint32_t status);
+
+// How many findings there were.
+//
+// # Safety
+// `summary` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_summary_get(const struct apfs_summary *summary,
+                                  struct apfs_tally *out,
+                                  struct apfs_error **err);
+
+// Lists how often which rule is broken, by its code, from number `first` on: up to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `summary` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_summary_codes(const struct apfs_summary *summary,
+                                    size_t first,
+                                    struct apfs_count *out,
+                                    size_t cap,
+                                    size_t *n,
+                                    struct apfs_error **err);
+
+// Lists how many of what were checked, from number `first` on: up to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `summary` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_summary_checked(const struct apfs_summary *summary,
+                                      size_t first,
+                                      struct apfs_count *out,
+                                      size_t cap,
+                                      size_t *n,
+                                      struct apfs_error **err);
+
+// Lists what was not checked, from number `first` on: up to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `summary` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_summary_unchecked(const struct apfs_summary *summary,
+                                        size_t first,
+                                        struct apfs_unchecked *out,
+                                        size_t cap,
+                                        size_t *n,
+                                        struct apfs_error **err);
+
+// Frees a summary. NULL is allowed.
+//
+// # Safety
+// `summary` is NULL or a handle that is not yet freed.
+void apfs_summary_free(const struct apfs_summary *summary);
 
 // Version of the library as text, for example "0.1.0". Compare with APFS_VERSION of the header.
 const char *apfs_version(void);

@@ -30,7 +30,7 @@ impl apfs_disk {
     }
 
     /// The volumes of all partitions, listed once; at least one.
-    fn volumes(&self) -> Result<&[Listed]> {
+    pub(crate) fn volumes(&self) -> Result<&[Listed]> {
         let volumes = self.volumes.get_or_init(|| {
             let partitions = self.disk.partitions().iter();
             partitions.flat_map(|partition| self.volumes_in(partition)).collect()

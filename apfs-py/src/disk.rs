@@ -11,6 +11,7 @@ use apfs_core::{
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::check::{Checking, Report};
 use crate::errors::{OrRaise, exception, finding};
 use crate::group::{self, GroupHandle};
 use crate::secret::{KeyArg, PasswordArg};
@@ -44,6 +45,8 @@ pub(crate) struct DiskHandle {
     /// Volumes that are in no APFS container.
     volumes: Vec<(usize, AnyVolume)>,
     failures: Vec<PyErr>,
+    /// The same as the core gave them.
+    errors: Vec<Error>,
     findings: Arc<Findings>,
     /// To open other checkpoints as the disk was opened.
     options: OpenOptions,
@@ -99,7 +102,8 @@ impl DiskHandle {
         let disk = disk.through(|_| device.clone());
         let found = py.detach(|| Found::on(&disk, partition, &options)).or_raise(py, None)?;
         let Found { containers, volumes, failures } = found;
-        let mut failures: Vec<PyErr> = failures.iter().map(|error| exception(py, error, None)).collect();
+        let errors = failures;
+        let mut failures: Vec<PyErr> = errors.iter().map(|error| exception(py, error, None)).collect();
         match failures.pop() {
             Some(failure) if containers.is_empty() && volumes.is_empty() && failures.is_empty() => {
                 return Err(failure);
@@ -107,7 +111,7 @@ impl DiskHandle {
             Some(failure) => failures.push(failure),
             None => {}
         }
-        Ok(DiskHandle { disk, layers, device, containers, volumes, failures, findings, options })
+        Ok(DiskHandle { disk, layers, device, containers, volumes, failures, errors, findings, options })
     }
 
     /// Word, name and length of every disk image around the disk.
@@ -167,6 +171,23 @@ impl DiskHandle {
         let options = OpenOptions { checkpoint: Some(Xid(xid)), ..self.options.clone() };
         let container = py.detach(|| self.disk.container(partition, options)).or_raise(py, None)?;
         Ok(ContainerHandle { partition, container })
+    }
+
+    /// Checks all that is on the disk.
+    fn check(&self, py: Python<'_>, snapshots: bool, findings_per_rule: u64) -> PyResult<Report> {
+        let mut checking = Checking::new(snapshots, findings_per_rule);
+        let result = py.detach(|| {
+            checking.around(&self.disk);
+            for (partition, container) in &self.containers {
+                checking.container(*partition, container)?;
+            }
+            for (partition, volume) in &self.volumes {
+                checking.volume(*partition, volume)?;
+            }
+            self.errors.iter().for_each(|error| checking.not_opened(error));
+            Ok(())
+        });
+        checking.report(py, result)
     }
 
     /// Volumes that are in no container.
@@ -324,6 +345,13 @@ impl ContainerHandle {
     #[getter]
     fn checkpoints(&self) -> Vec<u64> {
         self.container.checkpoints().iter().map(|superblock| superblock.xid().0).collect()
+    }
+
+    /// Checks the container with all its volumes.
+    fn check(&self, py: Python<'_>, snapshots: bool, findings_per_rule: u64) -> PyResult<Report> {
+        let mut checking = Checking::new(snapshots, findings_per_rule);
+        let result = py.detach(|| checking.container(self.partition, &self.container));
+        checking.report(py, result)
     }
 
     /// Its volume groups, and word and text of the problems that concern no single one.

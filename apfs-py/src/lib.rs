@@ -4,6 +4,7 @@
 
 use pyo3::pymodule;
 
+mod check;
 mod delta;
 mod disk;
 mod entries;
@@ -48,6 +49,10 @@ mod _apfs {
     /// Words for why something is locked.
     #[pymodule_export]
     use crate::errors::lock_reasons;
+
+    /// All rules of checks.
+    #[pymodule_export]
+    use crate::check::rules;
 
     /// Words for the formats of disk images.
     #[pymodule_export]

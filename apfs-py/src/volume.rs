@@ -8,6 +8,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::check::{Checking, Report};
 use crate::errors::OrRaise;
 use crate::hfs::HfsInfo;
 use crate::secret::{KeyArg, PasswordArg};
@@ -181,6 +182,13 @@ impl VolumeHandle {
             }
             _ => 0,
         }
+    }
+
+    /// Checks an HFS+ volume by itself, of an APFS volume its container.
+    fn check(&self, py: Python<'_>, snapshots: bool, findings_per_rule: u64) -> PyResult<Report> {
+        let mut checking = Checking::new(snapshots, findings_per_rule);
+        let result = py.detach(|| checking.volume(self.partition, &self.volume));
+        checking.report(py, result)
     }
 
     /// Its snapshots, oldest first.

@@ -13,6 +13,7 @@ image is read. What goes wrong is an `ApfsError` and, where one fits, the built-
 import warnings
 
 from ._apfs import DEBUG_BUILD, Change, Extent, HfsInfo, Journal, Partition, Snapshot, Stat
+from ._check import Finding, Report, Rule, rules
 from ._delta import Delta, DeltaStats, Version
 from ._disk import Container, Disk, Layer, Volumes, open
 from ._errors import (
@@ -48,6 +49,7 @@ __all__ = [
     "DeltaStats",
     "Disk",
     "Extent",
+    "Finding",
     "Firmlink",
     "HfsInfo",
     "IsADirectoryError",
@@ -68,7 +70,9 @@ __all__ = [
     "Protection",
     "RawFile",
     "ReadError",
+    "Report",
     "Rolling",
+    "Rule",
     "Seal",
     "SealVerdict",
     "SealedFile",
@@ -85,6 +89,7 @@ __all__ = [
     "Volumes",
     "Xattrs",
     "open",
+    "rules",
 ]
 
 if DEBUG_BUILD:

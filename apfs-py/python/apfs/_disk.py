@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, overload
 from uuid import UUID
 
 from ._apfs import DiskHandle
+from ._check import Report, report_of
 from ._errors import ApfsError, CorruptError, MisuseError, build
 from ._group import Problem, VolumeGroup
 from ._recipe import remember
@@ -145,6 +146,19 @@ class Disk:
         self._check_open()
         return Volumes(self._volumes)
 
+    def check(self, *, snapshots: bool = False, findings_per_rule: int = 100) -> Report:
+        """Checks all that is on it: each structure is read, and what is said twice is compared.
+
+        That something is damaged is no exception but the answer. Nothing is written.
+
+        snapshots: read the trees of all snapshots too.
+        findings_per_rule: of each rule in a container or volume so many findings are listed; the others are counted.
+
+            for finding in disk.check():
+                print(finding.severity, finding.code, finding.message)
+        """
+        return report_of(self._handle.check(snapshots, findings_per_rule))
+
     @property
     def groups(self) -> list[VolumeGroup]:
         """The volume groups of all containers: each opens as the tree that its macOS shows."""
@@ -241,6 +255,16 @@ class Container:
     def volumes(self) -> Volumes:
         """Its volumes, locked ones too."""
         return Volumes(self._volumes)
+
+    def check(self, *, snapshots: bool = False, findings_per_rule: int = 100) -> Report:
+        """Checks it with all its volumes. What is locked is checked as far as that goes without a key.
+
+        That something is damaged is no exception but the answer. Nothing is written.
+
+        snapshots: read the trees of all snapshots too.
+        findings_per_rule: of each rule in a container or volume so many findings are listed; the others are counted.
+        """
+        return report_of(self._handle.check(snapshots, findings_per_rule))
 
     @property
     def groups(self) -> list[VolumeGroup]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, Union
 from uuid import UUID
 
+from ._check import Report, report_of
 from ._delta import Delta, Version, history
 from ._errors import build
 from ._path import OnError, Path
@@ -186,6 +187,16 @@ class Volume:
     def at(self, snapshot: AnySnapshot | None) -> View:
         """The state that a snapshot keeps, as for `open_snapshot`, or the live one for ``None``."""
         return self.view if snapshot is None else self.open_snapshot(snapshot)
+
+    def check(self, *, snapshots: bool = False, findings_per_rule: int = 100) -> Report:
+        """Checks an HFS+ volume by itself; of an APFS volume the container with all its volumes: they share the blocks.
+
+        That something is damaged is no exception but the answer. Nothing is written.
+
+        snapshots: read the trees of all snapshots too.
+        findings_per_rule: of each rule in a container or volume so many findings are listed; the others are counted.
+        """
+        return report_of(self._handle.check(snapshots, findings_per_rule))
 
     def diff(
         self,
