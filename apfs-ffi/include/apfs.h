@@ -240,6 +240,12 @@
 // Source flag: `read` may be called from several threads at once. Without it one call is made at a time.
 #define APFS_SOURCE_PARALLEL 1
 
+// Device: the only one, or the fast one of a Fusion pair.
+#define APFS_DEVICE_MAIN 0
+
+// Device: the slow one of a Fusion pair.
+#define APFS_DEVICE_TIER2 1
+
 // Major version of the header.
 #define APFS_VERSION_MAJOR 0
 
@@ -540,6 +546,20 @@ typedef enum apfs_seal_verdict {
     APFS_SEAL_VERDICT_UNKNOWN = 4,
 } apfs_seal_verdict;
 
+// What is not as it should be.
+typedef enum apfs_space_finding_kind {
+    // Blocks that are in use, and nothing refers to them.
+    APFS_SPACE_FINDING_KIND_LEAKED = 1,
+    // Blocks that two owners have.
+    APFS_SPACE_FINDING_KIND_CLAIMED_TWICE = 2,
+    // Blocks that someone owns and the bitmaps say are free.
+    APFS_SPACE_FINDING_KIND_NOT_ALLOCATED = 3,
+    // Something could not be read: what it owns is among the leaked blocks.
+    APFS_SPACE_FINDING_KIND_DAMAGED = 4,
+    // A kind that this header does not name.
+    APFS_SPACE_FINDING_KIND_OTHER = 99,
+} apfs_space_finding_kind;
+
 // An APFS container at one checkpoint.
 typedef struct apfs_container apfs_container;
 
@@ -569,6 +589,9 @@ typedef struct apfs_problems apfs_problems;
 
 // A seal that was checked.
 typedef struct apfs_seal_check apfs_seal_check;
+
+// All blocks of a container, with their owners.
+typedef struct apfs_space apfs_space;
 
 // The end of a check: counts, and what was not checked.
 typedef struct apfs_summary apfs_summary;
@@ -1283,6 +1306,109 @@ typedef struct apfs_snapshot {
     // Flags as stored in its record.
     uint32_t stored_flags;
 } apfs_snapshot;
+
+// Counts of blocks. Each block that several owners have counts for the first.
+typedef struct apfs_space_info {
+    // Bytes of a block.
+    uint64_t block_size;
+    // Blocks of all devices.
+    uint64_t blocks;
+    // Blocks in use by the bitmaps.
+    uint64_t allocated;
+    // Blocks about which the bitmaps could not be read.
+    uint64_t unknown;
+    // Blocks in use by the space manager's stored count of free ones.
+    uint64_t used_stored;
+    // Blocks in use as owners have them.
+    uint64_t used_counted;
+    // In use, and nothing refers to them.
+    uint64_t leaked;
+    // Two owners have them.
+    uint64_t claimed_twice;
+    // Owned, and free by the bitmaps.
+    uint64_t not_allocated;
+    // Things that could not be read.
+    uint64_t damaged;
+    // Entries of `apfs_space_findings`: at most 10,000.
+    size_t findings;
+    // True if every block in use has one owner, every owned block is in use, and all stored counts are right.
+    bool sound;
+} apfs_space_info;
+
+// Blocks of one owner.
+typedef struct apfs_space_owner {
+    // Slot of the volume; (size_t)-1 for the container itself.
+    size_t volume;
+    // What they are for: "data", "object-map", "free-queue", ...; lives for ever.
+    struct apfs_bytes part;
+    // How many.
+    uint64_t blocks;
+} apfs_space_owner;
+
+// Blocks of a volume. The name belongs to the handle.
+typedef struct apfs_volume_space {
+    // Slot.
+    size_t slot;
+    // Name.
+    struct apfs_bytes name;
+    // The volume's own count (`apfs_fs_alloc_count`).
+    uint64_t alloc_stored;
+    // The same, counted.
+    uint64_t alloc_counted;
+    // Metadata of the live state.
+    uint64_t metadata;
+    // Metadata that is there for snapshots.
+    uint64_t kept_metadata;
+    // Data, of all states.
+    uint64_t data;
+    // Data used once by the live volume.
+    uint64_t data_unshared;
+    // Data used several times by the live volume: clones share it.
+    uint64_t data_shared;
+    // Data used by snapshots alone.
+    uint64_t data_kept;
+    // Number of snapshots, in `apfs_space_snapshots`.
+    size_t snapshots;
+} apfs_volume_space;
+
+// Blocks that would be free without a snapshot. The name belongs to the handle.
+typedef struct apfs_freed {
+    // Name of the snapshot.
+    struct apfs_bytes name;
+    // Its transaction.
+    uint64_t xid;
+    // Data of files that no other state has.
+    uint64_t data;
+    // Nodes and other objects that no other state has.
+    uint64_t metadata;
+    // Its superblock and its own trees, part of which may move to another state.
+    uint64_t own;
+} apfs_freed;
+
+// Something that is not as it should be. Text belongs to the handle.
+typedef struct apfs_space_finding {
+    // Which kind.
+    enum apfs_space_finding_kind kind;
+    // First block.
+    uint64_t start;
+    // Number of blocks; 0 for damage.
+    uint64_t count;
+    // The owners of the blocks, or what could not be read, in words.
+    struct apfs_bytes text;
+} apfs_space_finding;
+
+// Blocks of a device that are in use.
+typedef struct apfs_run {
+    // First block, by its number on the device.
+    uint64_t start;
+    // Number of blocks.
+    uint64_t count;
+    // NULL, or why the bitmaps of some blocks could not be read; then there are no blocks. Valid during the call.
+    const struct apfs_error *error;
+} apfs_run;
+
+// Receives runs of blocks, one at a time, in the calling thread. Returns 0 to go on; must not unwind.
+typedef int32_t (*apfs_run_fn)(void *context, const struct apfs_run *run);
 
 // How many findings there were, those that were not told included.
 typedef struct apfs_tally {
@@ -2045,6 +2171,98 @@ enum apfs_status apfs_volume_snapshots(const struct apfs_volume *volume,
                                        size_t cap,
                                        size_t *n,
                                        struct apfs_error **err);
+
+// Tells whose every block of a container is: bitmaps against owners. Works on encrypted volumes without a key. Returns
+// when all is read.
+//
+// # Safety
+// `container` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_open(const struct apfs_container *container,
+                                 const struct apfs_space **out,
+                                 struct apfs_error **err);
+
+// Counts of blocks.
+//
+// # Safety
+// `space` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_get_info(const struct apfs_space *space,
+                                     struct apfs_space_info *out,
+                                     struct apfs_error **err);
+
+// Lists the owners of blocks, from number `first` on: up to `cap` into `out`, how many into `n`. None written means the
+// end.
+//
+// # Safety
+// `space` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_owners(const struct apfs_space *space,
+                                   size_t first,
+                                   struct apfs_space_owner *out,
+                                   size_t cap,
+                                   size_t *n,
+                                   struct apfs_error **err);
+
+// Lists the volumes that could be opened, from number `first` on: up to `cap` into `out`, how many into `n`. None written
+// means the end.
+//
+// # Safety
+// `space` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_volumes(const struct apfs_space *space,
+                                    size_t first,
+                                    struct apfs_volume_space *out,
+                                    size_t cap,
+                                    size_t *n,
+                                    struct apfs_error **err);
+
+// Lists what deleting each snapshot alone would free, oldest first, of a volume by its place in the list, from number
+// `first` on: up to `cap` into `out`, how many into `n`. None written means the end.
+//
+// # Safety
+// `space` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_snapshots(const struct apfs_space *space,
+                                      size_t nth,
+                                      size_t first,
+                                      struct apfs_freed *out,
+                                      size_t cap,
+                                      size_t *n,
+                                      struct apfs_error **err);
+
+// Lists what is not as it should be, from number `first` on: up to `cap` into `out`, how many into `n`. None written means
+// the end.
+//
+// # Safety
+// `space` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_findings(const struct apfs_space *space,
+                                     size_t first,
+                                     struct apfs_space_finding *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// Frees what `apfs_space_open` gave. NULL is allowed.
+//
+// # Safety
+// `space` is NULL or a handle that is not yet freed.
+void apfs_space_free(const struct apfs_space *space);
+
+// How much deleting one snapshot of an APFS volume alone would free, by its transaction. The name is left empty.
+//
+// # Safety
+// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_freed_by_deleting(const struct apfs_volume *volume,
+                                               uint64_t xid,
+                                               struct apfs_freed *out,
+                                               struct apfs_error **err);
+
+// Gives all runs of blocks in use of a device (APFS_DEVICE_*) by the bitmaps to `run`, in order; what can't be read is a
+// run with an error. Fails with APFS_STATUS_CANCELLED if `run` returned anything but 0.
+//
+// # Safety
+// `container` is a handle; `run` does what it promises with `context`; `err` is NULL or writable.
+enum apfs_status apfs_container_allocated(const struct apfs_container *container,
+                                          uint32_t device,
+                                          apfs_run_fn run,
+                                          void *context,
+                                          struct apfs_error **err);
 
 // A few English words for a status number; lives for ever. "unknown status" for any other number.
 const char *apfs_status_text(uint32_t status);

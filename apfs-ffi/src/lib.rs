@@ -34,6 +34,7 @@ pub mod seal;
 pub mod secret;
 pub mod snapshot;
 pub mod source;
+pub mod space;
 pub mod status;
 pub mod summary;
 pub mod version;

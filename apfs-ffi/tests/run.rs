@@ -294,6 +294,12 @@ fn checks() {
     run_thrice("check", &[apfs.as_slice(), &hfs, &[sample::PASSWORD.into()]].concat());
 }
 
+/// Whose every block is.
+#[test]
+fn space() {
+    run_thrice("space", &["space", "leaked"].map(|name| made("space", name)));
+}
+
 /// What is encrypted in images of the corpus.
 #[test]
 fn encrypted_images_of_the_corpus() {

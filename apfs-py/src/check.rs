@@ -1,6 +1,7 @@
 //! Checking: everything is read, and what is said twice is compared.
 
 use apfs_core::apfs::Container;
+use apfs_core::base::report::Cancel;
 use apfs_core::check::{self, CheckOptions, Finding, Summary};
 use apfs_core::{AnyVolume, Error, Result};
 use pyo3::prelude::*;
@@ -52,7 +53,7 @@ impl Checking {
         }
         let findings = &mut self.findings;
         let mut sink = |finding| findings.push((Some(partition), finding));
-        let cancel = Some(&signals::interrupted as _);
+        let cancel: Option<Cancel<'_>> = Some(&signals::interrupted);
         let summary = check::apfs::check(container, &self.options, cancel, &mut sink)?;
         self.summary.add(summary);
         Ok(())
@@ -67,7 +68,7 @@ impl Checking {
         };
         let findings = &mut self.findings;
         let mut sink = |finding| findings.push((Some(partition), finding));
-        let cancel = Some(&signals::interrupted as _);
+        let cancel: Option<Cancel<'_>> = Some(&signals::interrupted);
         let summary = check::hfs::check(volume, &self.options, cancel, &mut sink)?;
         self.summary.add(summary);
         Ok(())

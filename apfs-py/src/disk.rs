@@ -16,6 +16,7 @@ use crate::errors::{OrRaise, exception, finding};
 use crate::group::{self, GroupHandle};
 use crate::secret::{KeyArg, PasswordArg};
 use crate::source::{Closable, Source};
+use crate::space;
 use crate::text;
 use crate::volume::VolumeHandle;
 
@@ -352,6 +353,16 @@ impl ContainerHandle {
         let mut checking = Checking::new(snapshots, findings_per_rule);
         let result = py.detach(|| checking.container(self.partition, &self.container));
         checking.report(py, result)
+    }
+
+    /// Whose every block is.
+    fn space<'py>(&self, py: Python<'py>) -> PyResult<space::SpaceTuple<'py>> {
+        space::account(py, &self.container)
+    }
+
+    /// First block and number of all runs of blocks in use of a device.
+    fn allocated(&self, py: Python<'_>, device: &str) -> PyResult<Vec<(u64, u64)>> {
+        space::allocated(py, &self.container, device)
     }
 
     /// Its volume groups, and word and text of the problems that concern no single one.

@@ -17,6 +17,7 @@ mod secret;
 mod signals;
 mod snapshot;
 mod source;
+mod space;
 mod stat;
 mod text;
 mod view;

@@ -13,6 +13,7 @@ use crate::errors::OrRaise;
 use crate::hfs::HfsInfo;
 use crate::secret::{KeyArg, PasswordArg};
 use crate::snapshot::Snapshot;
+use crate::space;
 use crate::text::{self, NameArg};
 use crate::view::ViewHandle;
 
@@ -196,6 +197,11 @@ impl VolumeHandle {
         let snapshots = py.detach(|| self.apfs().map_or_else(|| Ok(Vec::new()), apfs::Volume::snapshots));
         let snapshots = snapshots.or_raise(py, None)?;
         Ok(snapshots.into_iter().map(Snapshot).collect())
+    }
+
+    /// How much deleting a snapshot alone would free: data, metadata, its own blocks.
+    fn freed_by_deleting(&self, py: Python<'_>, snapshot: &Bound<'_, Snapshot>) -> PyResult<(u64, u64, u64)> {
+        space::freed_by_deleting(py, self.apfs(), &snapshot.get().0)
     }
 
     /// The snapshot that a text means: by name, UUID, transaction or time.

@@ -36,6 +36,7 @@ from ._group import Backing, Firmlink, MergedView, Problem, VolumeGroup
 from ._path import Path, Xattrs
 from ._protection import LockReason, Protection, Rolling, UnlockRecord
 from ._seal import Seal, SealedFile, SealedNode, SealVerdict
+from ._space import Counted, DeviceUse, Freed, Owner, Space, SpaceFinding, VolumeSpace
 from ._volume import AnySnapshot, View, Volume
 
 __all__ = [
@@ -45,12 +46,15 @@ __all__ = [
     "Change",
     "Container",
     "CorruptError",
+    "Counted",
     "Delta",
     "DeltaStats",
+    "DeviceUse",
     "Disk",
     "Extent",
     "Finding",
     "Firmlink",
+    "Freed",
     "HfsInfo",
     "IsADirectoryError",
     "Journal",
@@ -64,6 +68,7 @@ __all__ = [
     "NotADirectoryError",
     "NotASymlinkError",
     "NotFoundError",
+    "Owner",
     "Partition",
     "Path",
     "Problem",
@@ -78,6 +83,8 @@ __all__ = [
     "SealedFile",
     "SealedNode",
     "Snapshot",
+    "Space",
+    "SpaceFinding",
     "Stat",
     "TooManyLinksError",
     "UnlockRecord",
@@ -86,6 +93,7 @@ __all__ = [
     "View",
     "Volume",
     "VolumeGroup",
+    "VolumeSpace",
     "Volumes",
     "Xattrs",
     "open",

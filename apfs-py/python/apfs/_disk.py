@@ -14,6 +14,7 @@ from ._check import Report, report_of
 from ._errors import ApfsError, CorruptError, MisuseError, build
 from ._group import Problem, VolumeGroup
 from ._recipe import remember
+from ._space import Space, space_of
 from ._volume import Volume
 
 if TYPE_CHECKING:
@@ -265,6 +266,18 @@ class Container:
         findings_per_rule: of each rule in a container or volume so many findings are listed; the others are counted.
         """
         return report_of(self._handle.check(snapshots, findings_per_rule))
+
+    def space(self) -> Space:
+        """Tells whose every block is: bitmaps against owners. Works on encrypted volumes without a key.
+
+            space = container.space()
+            print(space.used, space.leaked, [(volume.name, volume.data) for volume in space.volumes])
+        """
+        return space_of(self._handle)
+
+    def allocated(self, device: str = "main") -> list[tuple[int, int]]:
+        """First block and number of blocks of all runs in use by the bitmaps; of ``tier2`` for a Fusion pair's slow device."""
+        return self._handle.allocated(device)
 
     @property
     def groups(self) -> list[VolumeGroup]:

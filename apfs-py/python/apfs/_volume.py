@@ -14,6 +14,7 @@ from ._path import OnError, Path
 from ._protection import Protection, UnlockRecord, protection_of
 from ._recipe import Recipe, open_view, open_volume, remember
 from ._seal import Seal, SealVerdict, seal_of, verify
+from ._space import Freed
 
 if TYPE_CHECKING:
     from ._apfs import HfsInfo, Snapshot, Stat, ViewHandle, VolumeHandle
@@ -183,6 +184,10 @@ class Volume:
             if getattr(wanted, "xid", wanted) == known.xid or (isinstance(wanted, UUID) and wanted == known.uuid):
                 return known
         raise build("NotFoundError", f"not found: snapshot {wanted}", None, {})
+
+    def freed_by_deleting(self, snapshot: AnySnapshot) -> Freed:
+        """Blocks that would be free without a snapshot, which is told as for `open_snapshot`. No key is needed."""
+        return Freed(*self._handle.freed_by_deleting(self._find_snapshot(snapshot)))
 
     def at(self, snapshot: AnySnapshot | None) -> View:
         """The state that a snapshot keeps, as for `open_snapshot`, or the live one for ``None``."""
