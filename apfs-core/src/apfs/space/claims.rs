@@ -61,7 +61,7 @@ impl<'a, 'b> Search<'a, 'b> {
         let run = claim.run;
         let fits = match &self.spaceman {
             Some(spaceman) => spaceman.holds(run),
-            None => run.fits(self.container.superblock().block_count()),
+            None => self.container.store().holds(run),
         };
         if fits && run.count > 0 {
             return (self.each)(Ok(claim));

@@ -198,7 +198,7 @@ pub(super) fn jumpstart(check: &mut Context<'_>, claims: &mut Claims) -> Result<
         rest = behind;
         let run =
             BlockRange { start: Paddr(extent.pr_start_paddr.get()), count: extent.pr_block_count.get() };
-        if run.count == 0 || !run.fits(container.superblock().block_count()) {
+        if run.count == 0 || !container.store().holds(run) {
             let found = alloc::format!("{} blocks from {}", run.count, run.start);
             check.broken(
                 &JUMPSTART_EXTENTS,
