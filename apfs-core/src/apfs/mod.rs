@@ -26,7 +26,7 @@ pub mod snapshot;
 pub mod space;
 mod store;
 pub mod superblock;
-mod tiers;
+pub(crate) mod tiers;
 pub mod tree_kind;
 pub mod unlock;
 pub mod view;
