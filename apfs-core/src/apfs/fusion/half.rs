@@ -111,6 +111,7 @@ mod tests {
         assert_eq!(main(&half(0, 6), &half(0x80, 7)), None, "both bits");
         assert_eq!(main(&half(0, 6), &half(0, 4)), None, "another bit");
         let stranger = Half { container: Uuid([2; 16]), ..half(0, 7) };
-        assert!(first_is_main(&half(0, 6), &stranger).unwrap_err().to_string().contains("02020202"));
+        let error = first_is_main(&half(0, 6), &stranger).unwrap_err();
+        assert!(alloc::format!("{error}").contains("02020202"));
     }
 }

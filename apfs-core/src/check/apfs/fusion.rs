@@ -42,11 +42,12 @@ pub(super) fn check(check: &mut Context<'_>, claims: &mut Claims, ephemeral: &mu
     sizes(check, fusion);
     for finding in &fusion.findings {
         match finding {
-            Error::Corrupt(corrupt) => match rule_of(corrupt) {
-                Some(rule) => check.broken(rule, (**corrupt).clone()),
-                // Told where its own structure is looked at.
-                None => {}
-            },
+            // What other parts of the check tell is left to them.
+            Error::Corrupt(corrupt) => {
+                if let Some(rule) = rule_of(corrupt) {
+                    check.broken(rule, (**corrupt).clone());
+                }
+            }
             other => check.report.unchecked("Fusion pair", other),
         }
     }
