@@ -70,7 +70,7 @@ def test_facts(plus: apfs.Volume) -> None:
     assert (found.block_size, found.total_blocks, found.free_blocks) == (4096, 311, 37)
     assert (found.files, found.folders, found.last_mounted_version) == (30, 6, "HFSJ")
     assert (found.attributes, found.is_clean, found.from_copy, found.wrapper_offset) == (0x80002100, True, False, None)
-    assert found.created_local == datetime.datetime(2023, 11, 14, 23, 13, 20)
+    assert found.created_local == datetime.datetime(2023, 11, 14, 23, 16, 40)
     assert found.modified == datetime.datetime(2023, 11, 14, 22, 13, 30, tzinfo=datetime.timezone.utc)
     assert found.backed_up is None and found.finder_info[6:] == [0x12345678, 0x9ABCDEF0]
     assert plus.used_bytes == (311 - 37) * 4096

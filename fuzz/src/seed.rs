@@ -6,6 +6,7 @@ use apfs_tests::build::gpt::types;
 use apfs_tests::build::object::checksum_is_right;
 use apfs_tests::build::{Encryption, Gpt, Image, ImageBuilder, Role, Unlock, VolumeBuilder};
 use apfs_tests::compress::{decmpfs, sample};
+use apfs_tests::macs;
 
 /// What a region of a seed is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +116,15 @@ pub fn seeds() -> &'static [Seed] {
                     .volume(small("Converted").encrypted(converted())),
             ),
             container("compressed", ImageBuilder::new().max_records_per_node(4).volume(compressed())),
+            container("system and data", small_nodes_of_a_mac()),
         ]
     })
+}
+
+/// System and Data of one group, and what stands beside them.
+fn small_nodes_of_a_mac() -> ImageBuilder {
+    let volumes = [macs::booted(), macs::data(), macs::preboot()];
+    volumes.into_iter().fold(ImageBuilder::new().max_records_per_node(6), ImageBuilder::volume)
 }
 
 /// Password of encrypted seeds.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use apfs_core::apfs::Container;
 use apfs_core::apfs::key_blob::KeyBlob;
 use apfs_core::apfs::keybag;
 use apfs_core::apfs::record::dir::DirRec;
@@ -12,6 +13,7 @@ use apfs_core::apfs::record::other::{DataHash, crypto_state, dir_stats, dstream_
 use apfs_core::apfs::record::sibling::SiblingLink;
 use apfs_core::apfs::record::xattr::Xattr;
 use apfs_core::apfs::record::{key, xfield::XFields};
+use apfs_core::group::{Groups, MergeOptions};
 use apfs_core::image::part::table::{PartitionType, Table};
 use apfs_core::image::plist::resource_fork;
 use apfs_core::image::probe;
@@ -52,6 +54,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("hfs_volume", hfs::volume),
     ("hfs_node", hfs::node),
     ("hfs_record", hfs::record),
+    ("check", crate::check::of_any),
 ];
 
 /// Ceilings low enough that reaching one is quick.
@@ -167,8 +170,24 @@ fn check_disk_with(bytes: Vec<u8>, options: &OpenOptions) -> Outcome {
                 }
             }
         }
+        check_groups(&container, &*device, &mut out);
     }
     out
+}
+
+/// System and Data of every group as one tree.
+fn check_groups(container: &Container, device: &dyn ReadAt, out: &mut Outcome) {
+    let found = Groups::find(container);
+    out.findings += found.problems.len();
+    for group in &found.groups {
+        out.findings += group.problems.len();
+        for without_data in [false, true] {
+            let wanted = MergeOptions { without_data, ..MergeOptions::default() };
+            let Some(view) = out.ok(group.view(&wanted)) else { continue };
+            out.findings += view.findings().iter().filter(|finding| !finding.problem.is_usual()).count();
+            view::check(&AnyFs::Merged(view), device, out);
+        }
+    }
 }
 
 /// Every record decoder on any key and value: one byte for the length of the key, key, value.

@@ -339,8 +339,12 @@ fn check_extents(
             read.expect("promise: what was read lies where the runs say");
         }
     }
-    let is_plain = view
-        .as_apfs()
+    let backing = match view {
+        AnyFs::Apfs(view) => Some(view),
+        AnyFs::Merged(view) => view.backing(id).map(|backing| backing.view),
+        _ => None,
+    };
+    let is_plain = backing
         .is_none_or(|view| !view.superblock().is_encrypted() && !view.volume().superblock().is_encrypted());
     assert!(!is_plain || expected == bytes, "promise: a file is what its runs hold (file {id}, {stream:?})");
 }

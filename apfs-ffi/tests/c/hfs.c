@@ -98,7 +98,7 @@ static void facts(const apfs_disk *disk) {
     /* 27 that a Mac shows, the journal's two, and what the hard links lead to. */
     CHECK(info.files == 30 && info.folders == 6 && info.next_id > 16 && info.start == 0);
     CHECK(info.finder_info[6] == 0x12345678 && info.finder_info[7] == 0x9abcdef0);
-    CHECK(info.created_local_ns == 1700003600 * INT64_C(1000000000) && info.backed_up_ns == 0);
+    CHECK(info.created_local_ns == 1700003800 * INT64_C(1000000000) && info.backed_up_ns == 0);
     CHECK(info.modified_ns == 1700000010 * INT64_C(1000000000));
     GOOD(apfs_volume_get_journal(plus, &journal, &err));
     CHECK(journal.state == APFS_JOURNAL_STATE_CLEAN && !journal.replayed && journal.len == 512 << 10);
