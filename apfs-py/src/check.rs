@@ -3,7 +3,7 @@
 use apfs_core::apfs::Container;
 use apfs_core::base::report::Cancel;
 use apfs_core::check::{self, CheckOptions, Finding, Summary};
-use apfs_core::{AnyVolume, Error, Result};
+use apfs_core::{AnyVolume, Corrupt, Error, Result};
 use pyo3::prelude::*;
 
 use crate::errors::{OrRaise, finding};
@@ -40,7 +40,14 @@ impl Checking {
         Checking { options, findings: Vec::new(), summary: Summary::default() }
     }
 
-    pub(crate) fn around(&mut self, disk: &apfs_core::Disk) {
+    /// Checks what is around file systems; `layers` is what is wrong with the disk images.
+    pub(crate) fn around(&mut self, disk: &apfs_core::Disk, layers: &[Corrupt]) {
+        for finding in layers.iter().map(check::disk::of_layer) {
+            self.summary.tally.add(finding.severity());
+            let count = self.summary.by_code.entry(finding.rule.code).or_default();
+            *count = count.saturating_add(1);
+            self.findings.push((None, finding));
+        }
         let findings = &mut self.findings;
         let summary = check::disk::around(disk, &self.options, &mut |finding| findings.push((None, finding)));
         self.summary.add(summary);

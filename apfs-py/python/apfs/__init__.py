@@ -15,7 +15,7 @@ import warnings
 from ._apfs import DEBUG_BUILD, Change, Extent, HfsInfo, Journal, Partition, Snapshot, Stat
 from ._check import Finding, Report, Rule, rules
 from ._delta import Delta, DeltaStats, Version
-from ._disk import Container, Disk, Layer, Volumes, open
+from ._disk import Container, Disk, Fusion, Layer, Volumes, open
 from ._errors import (
     ApfsError,
     CorruptError,
@@ -55,6 +55,7 @@ __all__ = [
     "Finding",
     "Firmlink",
     "Freed",
+    "Fusion",
     "HfsInfo",
     "IsADirectoryError",
     "Journal",

@@ -421,6 +421,7 @@ class DiskHandle:
     def __new__(
         cls,
         source: str | PathLike[str] | Buffer | BinaryFile,
+        tier2: str | PathLike[str] | Buffer | BinaryFile | None,
         open_as: str | None,
         passwords: list[str | bytes],
         keys: list[bytes | str],
@@ -467,6 +468,8 @@ _Space: TypeAlias = tuple[
     list[_SpaceFinding],
 ]
 
+_Fusion: TypeAlias = tuple[tuple[UUID, UUID], tuple[int, int], int | None, list[ApfsError], int]
+
 @final
 class ContainerHandle:
     @property
@@ -482,6 +485,7 @@ class ContainerHandle:
     @property
     def checkpoints(self) -> list[int]: ...
     def check(self, snapshots: bool, findings_per_rule: int) -> _Report: ...
+    def fusion(self) -> _Fusion | None: ...
     def space(self) -> _Space: ...
     def allocated(self, device: str) -> list[tuple[int, int]]: ...
     def groups(self) -> tuple[list[GroupHandle], list[tuple[str, str]]]: ...
