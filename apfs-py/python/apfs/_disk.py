@@ -302,7 +302,10 @@ class Container:
     def fusion(self) -> Fusion | None:
         """What is known of the two devices of a Fusion pair; ``None`` if it is none."""
         found = self._handle.fusion()
-        return None if found is None else Fusion(*found[0], *found[1], *found[2:])
+        if found is None:
+            return None
+        (main_uuid, tier2_uuid), (main_blocks, tier2_blocks), tier2_size, findings, count = found
+        return Fusion(main_uuid, tier2_uuid, main_blocks, tier2_blocks, tier2_size, findings, count)
 
     def space(self) -> Space:
         """Tells whose every block is: bitmaps against owners. Works on encrypted volumes without a key.
