@@ -16,6 +16,7 @@ mod compressed;
 mod delta;
 mod encrypted;
 mod features;
+mod fusion;
 mod group;
 mod group_firmlinks;
 mod locked;

@@ -16,6 +16,7 @@ pub mod corpus;
 pub mod delta;
 pub mod device;
 pub mod digest;
+pub mod fusion;
 pub mod hfs_images;
 pub mod hfs_volumes;
 pub mod listing;
