@@ -22,6 +22,11 @@ fn content() -> Vec<u8> {
     pattern(BLOCKS as usize * 4096, 3)
 }
 
+/// Address of a block of the file on tier 2.
+fn slow_block(index: u64) -> u64 {
+    (AT + index) | TIER2
+}
+
 /// Blocks of something newer.
 fn newer(seed: u8, blocks: u64) -> Vec<u8> {
     pattern(blocks as usize * 4096, seed.into())
@@ -143,7 +148,7 @@ fn dirty_middle_tree() {
     let mut pair = pair();
     let (one, two) = (newer(50, 2), newer(60, 1));
     let (first, second) = (pair.put_main(&one), pair.put_main(&two));
-    pair.middle_tree(&[(AT + 1 | TIER2, first, 2, DIRTY), (AT + 7 | TIER2, second, 1, DIRTY)], usize::MAX);
+    pair.middle_tree(&[(slow_block(1), first, 2, DIRTY), (slow_block(7), second, 1, DIRTY)], usize::MAX);
     let expected = with(&[(1, &one), (7, &two)]);
     assert!(slow(&view(&pair)).unwrap() == expected);
     assert!(blocks(&view(&pair)).into_iter().map(Option::unwrap).collect::<Vec<_>>().concat() == expected);
@@ -163,7 +168,7 @@ fn deep_middle_tree() {
     let mut pair = pair();
     let copies: Vec<Vec<u8>> = (0..BLOCKS).map(|index| newer(100 + index as u8, 1)).collect();
     let lbas: Vec<u64> = copies.iter().map(|copy| pair.put_main(copy)).collect();
-    let entries = (0..).zip(&lbas).map(|(index, lba)| (AT + index | TIER2, *lba, 1, DIRTY));
+    let entries = (0..).zip(&lbas).map(|(index, lba)| (slow_block(index), *lba, 1, DIRTY));
     pair.middle_tree(&entries.collect::<Vec<_>>(), 2);
     assert!(slow(&view(&pair)).unwrap() == copies.concat());
 }
@@ -174,7 +179,7 @@ fn clean_tenants() {
     let mut pair = pair();
     let copy = pair.on_tier2(AT, 4);
     let lba = pair.put_main(&copy);
-    pair.middle_tree(&[(AT | TIER2, lba, 4, TENANT)], usize::MAX);
+    pair.middle_tree(&[(slow_block(0), lba, 4, TENANT)], usize::MAX);
     assert!(slow(&view(&pair)).unwrap() == content());
     let found = blocks(&without_tier2(&pair));
     let expected: Vec<_> = content().chunks(4096).map(<[u8]>::to_vec).collect();
@@ -190,10 +195,10 @@ fn write_back_cache() {
     for unit in [1, 4096] {
         let mut pair = pair();
         let lba = pair.put_main(&tree);
-        pair.middle_tree(&[(AT | TIER2, lba, 4, DIRTY)], usize::MAX);
+        pair.middle_tree(&[(slow_block(0), lba, 4, DIRTY)], usize::MAX);
         let [a, b, c] = [&one, &two, &three].map(|bytes| pair.put_main(bytes));
-        let first = [(c, AT + 6 | TIER2, 1), (a, AT + 1 | TIER2, 2)];
-        let second = [(b, AT + 2 | TIER2, 2), (c, AT + 7 | TIER2, 1)];
+        let first = [(c, slow_block(6), 1), (a, slow_block(1), 2)];
+        let second = [(b, slow_block(2), 2), (c, slow_block(7), 1)];
         // The log goes from 100 on; its first block is behind us, its last one not yet stable.
         let lists = [(103 * unit, &first[..]), (106 * unit, &second[..])];
         pair.write_back(101 * unit, 105 * unit, &lists);
@@ -210,7 +215,7 @@ fn stable_part_of_an_entry() {
     let mut pair = pair();
     let copy = newer(30, 4);
     let lba = pair.put_main(&copy);
-    pair.write_back(11, 13, &[(14, &[(lba, AT | TIER2, 4)])]);
+    pair.write_back(11, 13, &[(14, &[(lba, slow_block(0), 4)])]);
     assert!(slow(&view(&pair)).unwrap() == with(&[(1, &copy[4096..3 * 4096])]));
 }
 
@@ -220,7 +225,7 @@ fn unclear_write_back_cache() {
     for (head, tail, end) in [(5, 9, 7), (0, 1, 4096 * 3), (9, 5, 9)] {
         let mut pair = pair();
         let lba = pair.put_main(&newer(30, 2));
-        pair.write_back(head, tail, &[(end, &[(lba, AT + 3 | TIER2, 2)])]);
+        pair.write_back(head, tail, &[(end, &[(lba, slow_block(3), 2)])]);
         let found = blocks(&view(&pair));
         let expected = content();
         for (index, block) in found.iter().enumerate() {
@@ -233,7 +238,7 @@ fn unclear_write_back_cache() {
     // A list that can't be read may say anything; what it says of metadata is nothing. Force reads tier 2.
     let mut pair = pair();
     let lba = pair.put_main(&newer(30, 2));
-    pair.write_back(0, 2, &[(2, &[(lba, AT | TIER2, 2)])]);
+    pair.write_back(0, 2, &[(2, &[(lba, slow_block(0), 2)])]);
     let list = *pair.cache.last().unwrap();
     pair.image.edit(list, |block| block[0x34] = 200);
     assert!(slow(&view(&pair)).is_err() && read(&view(&pair), "/fast").is_ok());
@@ -261,7 +266,7 @@ fn encrypted_tier2() {
     let bytes = pair.on_tier2(AT + 2, 3);
     let lba = pair.put_main(&bytes);
     pair.put_tier2(AT + 2, &newer(1, 3));
-    pair.middle_tree(&[(AT + 2 | TIER2, lba, 3, DIRTY)], usize::MAX);
+    pair.middle_tree(&[(slow_block(2), lba, 3, DIRTY)], usize::MAX);
     assert!(slow(&view(&pair)).unwrap() == content());
 }
 
@@ -282,9 +287,8 @@ fn entries_that_lie() {
     for (name, entries, refused) in cases {
         let mut pair = pair();
         let base = pair.put_main(&newer(30, 70));
-        let entry = |(key, lba, length, flags): &(u64, u64, u32, u32)| {
-            (AT + key | TIER2, base + lba, *length, *flags)
-        };
+        let entry =
+            |(key, lba, length, flags): &(u64, u64, u32, u32)| (slow_block(key), base + lba, *length, *flags);
         pair.middle_tree(&entries.iter().map(entry).collect::<Vec<_>>(), usize::MAX);
         let (found, expected) = (blocks(&view(&pair)), content());
         for (index, block) in found.iter().enumerate() {
@@ -298,7 +302,8 @@ fn entries_that_lie() {
     // A key or a copy on the wrong device.
     let mut wrong = pair();
     let lba = wrong.put_main(&newer(30, 1));
-    wrong.middle_tree(&[(lba, AT | TIER2, 1, DIRTY), (AT | TIER2, AT + 1 | TIER2, 1, DIRTY)], usize::MAX);
+    wrong
+        .middle_tree(&[(lba, slow_block(0), 1, DIRTY), (slow_block(0), slow_block(1), 1, DIRTY)], usize::MAX);
     let found = blocks(&view(&wrong));
     assert!(found[0].is_none() && found[1..].iter().all(Option::is_some));
     assert_eq!(container(&wrong).fusion().unwrap().finding_count, 2);
@@ -310,7 +315,7 @@ fn damaged_leaf() {
     let mut pair = pair();
     let copies: Vec<Vec<u8>> = (0..BLOCKS).map(|index| newer(100 + index as u8, 1)).collect();
     let lbas: Vec<u64> = copies.iter().map(|copy| pair.put_main(copy)).collect();
-    let entries = (0..).zip(&lbas).map(|(index, lba)| (AT + index | TIER2, *lba, 1, DIRTY));
+    let entries = (0..).zip(&lbas).map(|(index, lba)| (slow_block(index), *lba, 1, DIRTY));
     pair.middle_tree(&entries.collect::<Vec<_>>(), 4);
     let leaf = pair.middle.unwrap() + 1;
     pair.image.corrupt(leaf);
@@ -392,8 +397,8 @@ fn flips() {
     let mut sound = pair();
     let (tree, cached) = (newer(20, 2), newer(30, 2));
     let (lba, copy) = (sound.put_main(&tree), sound.put_main(&cached));
-    sound.middle_tree(&[(AT + 1 | TIER2, lba, 2, DIRTY)], usize::MAX);
-    sound.write_back(10, 12, &[(12, &[(copy, AT + 4 | TIER2, 2)])]);
+    sound.middle_tree(&[(slow_block(1), lba, 2, DIRTY)], usize::MAX);
+    sound.write_back(10, 12, &[(12, &[(copy, slow_block(4), 2)])]);
     let expected = with(&[(1, &tree), (4, &cached)]);
     assert!(slow(&view(&sound)).unwrap() == expected);
     let (mut wrong, mut total) = (Vec::new(), 0);
