@@ -22,6 +22,78 @@
 // Container flag: the checkpoint's own objects (space manager, ...) are damaged; files can still be read.
 #define APFS_CONTAINER_EPHEMERAL_DAMAGE 2
 
+// `apfs_change.old_path` is known.
+#define APFS_CHANGE_OLD_PATH 1
+
+// `apfs_change.before` is known.
+#define APFS_CHANGE_BEFORE 2
+
+// `apfs_change.after` is known.
+#define APFS_CHANGE_AFTER 4
+
+// Field that differs: type or permissions.
+#define APFS_FIELD_MODE 1
+
+// Field that differs: owner.
+#define APFS_FIELD_UID 2
+
+// Field that differs: group.
+#define APFS_FIELD_GID 4
+
+// Field that differs: number of names.
+#define APFS_FIELD_NLINK 8
+
+// Field that differs: number of entries of a directory.
+#define APFS_FIELD_NCHILDREN 16
+
+// Field that differs: size as a program reads it.
+#define APFS_FIELD_SIZE 32
+
+// Field that differs: bytes allocated.
+#define APFS_FIELD_ALLOCATED 64
+
+// Field that differs: bytes of holes.
+#define APFS_FIELD_SPARSE 128
+
+// Field that differs: last change of the content.
+#define APFS_FIELD_MTIME 256
+
+// Field that differs: last change of the metadata.
+#define APFS_FIELD_CTIME 512
+
+// Field that differs: creation.
+#define APFS_FIELD_BTIME 1024
+
+// Field that differs: last access.
+#define APFS_FIELD_ATIME 2048
+
+// Field that differs: BSD flags.
+#define APFS_FIELD_BSD_FLAGS 4096
+
+// Field that differs: flags that the file system keeps for itself.
+#define APFS_FIELD_INTERNAL_FLAGS 8192
+
+// Field that differs: id of the data stream, as when a clone gets data of its own.
+#define APFS_FIELD_STREAM 16384
+
+// Field that differs: device number.
+#define APFS_FIELD_RDEV 32768
+
+// Field that differs: document id.
+#define APFS_FIELD_DOCUMENT_ID 65536
+
+// Field that differs: way of compression.
+#define APFS_FIELD_COMPRESSION 131072
+
+// Field that differs: protection class.
+#define APFS_FIELD_PROTECTION_CLASS 262144
+
+// Field that differs: counter of data changes.
+#define APFS_FIELD_WRITE_GENERATION 524288
+
+// Field that differs: something in the inode that has no name here, where nothing else of it differs.
+#define APFS_FIELD_OTHER 1048576
+
 // Entry flag: `added_ns` is known.
 #define APFS_DIR_ENTRY_ADDED 1
 
@@ -61,6 +133,12 @@
 
 // Stream: the value of the extended attribute of a name.
 #define APFS_STREAM_XATTR 3
+
+// Merge flag: System as it is live, not at the snapshot that a Mac starts from.
+#define APFS_MERGE_SYSTEM_LIVE 1
+
+// Merge flag: System and the others without Data, as if there were none: for Data that is locked or damaged.
+#define APFS_MERGE_WITHOUT_DATA 2
 
 // HFS+ flag: the volume header is damaged or leads nowhere, and its copy is used.
 #define APFS_HFS_FROM_COPY 1
@@ -137,6 +215,24 @@
 
 // Snapshot flag of this library: it is on its way out (being deleted, merged, ...) and opens only by force.
 #define APFS_SNAPSHOT_UNUSABLE 1
+
+// Snapshot flag of this library: its deletion has begun.
+#define APFS_SNAPSHOT_PENDING_DELETION 2
+
+// Snapshot flag of this library: it was given up by a revert.
+#define APFS_SNAPSHOT_REVERTED 4
+
+// Snapshot flag of this library: it is being merged away.
+#define APFS_SNAPSHOT_MERGING 8
+
+// Snapshot flag of this library: it is giving up its data.
+#define APFS_SNAPSHOT_PENDING_DATALESS 16
+
+// Snapshot flag of this library: its name is one that macOS gives to a snapshot whose deletion has begun.
+#define APFS_SNAPSHOT_PURGATORY 32
+
+// Snapshot flag of this library: the object map does not keep its state.
+#define APFS_SNAPSHOT_UNMAPPED 64
 
 // Source flag: `read` may be called from several threads at once. Without it one call is made at a time.
 #define APFS_SOURCE_PARALLEL 1
@@ -238,6 +334,20 @@ typedef enum apfs_volume_kind {
     APFS_VOLUME_KIND_HFSX = 3,
 } apfs_volume_kind;
 
+// What happened to a name, or to the file behind it.
+typedef enum apfs_op {
+    // Nothing: there is no change.
+    APFS_OP_NONE = 0,
+    // The name is in the second state only. Of a file with several names it may be one more of them.
+    APFS_OP_CREATED = 1,
+    // The name is in the first state only. A file with several names may have kept others.
+    APFS_OP_DELETED = 2,
+    // The file has another name or is in another directory. What is in a renamed directory is not listed for that.
+    APFS_OP_RENAMED = 3,
+    // Name and directory are the same; metadata, data or attributes are not.
+    APFS_OP_MODIFIED = 4,
+} apfs_op;
+
 // Type of a file; the numbers are those of the type bits of a POSIX mode.
 typedef enum apfs_kind {
     // None of the others.
@@ -259,6 +369,16 @@ typedef enum apfs_kind {
     // Whiteout of a union mount.
     APFS_KIND_WHITEOUT = 14,
 } apfs_kind;
+
+// What happened to an extended attribute.
+typedef enum apfs_xattr_op {
+    // It is in the second state only.
+    APFS_XATTR_OP_CREATED = 1,
+    // It is in the first state only.
+    APFS_XATTR_OP_DELETED = 2,
+    // Its value, or how that is stored, differs.
+    APFS_XATTR_OP_CHANGED = 3,
+} apfs_xattr_op;
 
 // What is in a partition.
 typedef enum apfs_content {
@@ -283,6 +403,18 @@ typedef enum apfs_extent_kind {
     // Of a kind that this header does not name.
     APFS_EXTENT_KIND_OTHER = 3,
 } apfs_extent_kind;
+
+// What a volume is in a group.
+typedef enum apfs_membership {
+    // System: one on a Mac.
+    APFS_MEMBERSHIP_SYSTEM = 1,
+    // Data: one on a Mac.
+    APFS_MEMBERSHIP_DATA = 2,
+    // A member with another role: none on a Mac.
+    APFS_MEMBERSHIP_OTHER = 3,
+    // Not in the group but in the same container, and macOS shows it in the same tree: Preboot, VM, ...
+    APFS_MEMBERSHIP_COMPANION = 4,
+} apfs_membership;
 
 // What the journal of a volume asks for.
 typedef enum apfs_journal_state {
@@ -329,6 +461,28 @@ typedef enum apfs_lock_reason {
     APFS_LOCK_REASON_OTHER = 99,
 } apfs_lock_reason;
 
+// How a file got its place in a merged tree.
+typedef enum apfs_reached {
+    // It is on System.
+    APFS_REACHED_SYSTEM = 1,
+    // It is on Data, and a firmlink shows it.
+    APFS_REACHED_FIRMLINK = 2,
+    // It is on a volume that stands in a directory of its own.
+    APFS_REACHED_MOUNT = 3,
+    // It is a directory that no volume has, shown so that others can be reached.
+    APFS_REACHED_MADE_UP = 4,
+} apfs_reached;
+
+// What says that a directory is a firmlink.
+typedef enum apfs_firmlink_source {
+    // It is none.
+    APFS_FIRMLINK_SOURCE_NONE = 0,
+    // Its flag and its attribute `com.apple.fs.firmlink`.
+    APFS_FIRMLINK_SOURCE_ATTRIBUTE = 1,
+    // The list `/usr/share/firmlinks`.
+    APFS_FIRMLINK_SOURCE_LIST = 2,
+} apfs_firmlink_source;
+
 // Which keys the files of a volume have.
 typedef enum apfs_encryption {
     // Not encrypted.
@@ -361,8 +515,23 @@ typedef enum apfs_unlock_kind {
     APFS_UNLOCK_KIND_OTHER = 99,
 } apfs_unlock_kind;
 
+// What a check of a seal comes to.
+typedef enum apfs_seal_verdict {
+    // Everything is what the seal says.
+    APFS_SEAL_VERDICT_INTACT = 1,
+    // Everything is what the seal says, and the volume itself says that it was changed after it was sealed.
+    APFS_SEAL_VERDICT_BROKEN = 2,
+    // Something is not what the seal says, or could not be compared with it.
+    APFS_SEAL_VERDICT_MISMATCH = 3,
+    // The hash function is not known: nothing could be compared.
+    APFS_SEAL_VERDICT_UNKNOWN = 4,
+} apfs_seal_verdict;
+
 // An APFS container at one checkpoint.
 typedef struct apfs_container apfs_container;
+
+// A comparison of two states: where it stands, and its last batch. Used by one thread at a time.
+typedef struct apfs_delta apfs_delta;
 
 // A listing of a directory: where it stands, and the names of the last batch. Used by one thread at a time.
 typedef struct apfs_dir apfs_dir;
@@ -373,10 +542,22 @@ typedef struct apfs_disk apfs_disk;
 // What went wrong in a call. Free it with `apfs_error_free`.
 typedef struct apfs_error apfs_error;
 
+// The volume groups of a container.
+typedef struct apfs_groups apfs_groups;
+
+// The versions of a file in the states that were added. Used by one thread at a time.
+typedef struct apfs_history apfs_history;
+
 // The hard links of one file or directory.
 typedef struct apfs_links apfs_links;
 
-// A volume's files at one moment: live, or at a snapshot.
+// A list of problems of a group or of a merged tree.
+typedef struct apfs_problems apfs_problems;
+
+// A seal that was checked.
+typedef struct apfs_seal_check apfs_seal_check;
+
+// A volume's files at one moment: live, or at a snapshot; or System and Data of one macOS as one tree.
 typedef struct apfs_view apfs_view;
 
 // A volume of any kind. It can always be asked for its name and snapshots; to read files open a view.
@@ -473,6 +654,123 @@ typedef struct apfs_volume_info {
     // Number of snapshots as recorded.
     uint64_t snapshots;
 } apfs_volume_info;
+
+// Metadata of one file or directory. Times are nanoseconds since 1970 UTC.
+typedef struct apfs_stat {
+    // Number of the file in its volume.
+    uint64_t id;
+    // Directory of the primary link.
+    uint64_t parent;
+    // Type.
+    enum apfs_kind kind;
+    // Which of the fields that not every file has are known: APFS_STAT_*. The others are 0.
+    uint32_t known;
+    // POSIX mode, all 16 bits as stored.
+    uint16_t mode;
+    // Owner.
+    uint32_t uid;
+    // Group.
+    uint32_t gid;
+    // Number of hard links; 1 for directories without links of their own.
+    uint32_t nlink;
+    // Directories: number of entries as recorded. Do not size anything by it: some volumes lie.
+    uint32_t nchildren;
+    // Bytes that a program reads: decompressed size of a compressed file, length of a link's target.
+    uint64_t size;
+    // Bytes allocated for the data stream, holes included.
+    uint64_t allocated;
+    // Bytes of holes.
+    uint64_t sparse_bytes;
+    // Last change of the content.
+    int64_t modified_ns;
+    // Last change of the metadata.
+    int64_t changed_ns;
+    // Creation.
+    int64_t created_ns;
+    // Last access.
+    int64_t accessed_ns;
+    // BSD flags (`UF_*`, `SF_*`).
+    uint32_t bsd_flags;
+    // Device number as stored; major in the top 8 bits.
+    uint32_t rdev;
+    // File-system flags (`INODE_*`).
+    uint64_t internal_flags;
+    // Id of the data stream; clones share one.
+    uint64_t private_id;
+    // Document id.
+    uint32_t document_id;
+    // `compression_type` of `com.apple.decmpfs`.
+    uint32_t compression;
+    // Default protection class as stored.
+    uint32_t protection_class;
+    // Counter of data changes.
+    uint32_t write_generation;
+    // Bytes of the resource fork, where that is no attribute: HFS+.
+    uint64_t resource_size;
+} apfs_stat;
+
+// What differs between two states for one name or one file. Text lives as long as the function that gave it says.
+//
+// A file has one change with its fields, ranges and attributes: the first that is RENAMED if it was renamed, else
+// MODIFIED. Further names that came or went are changes of their own with the same `ino`. A file that is in one state
+// only has none of the three: all of it came or went.
+typedef struct apfs_change {
+    // What happened.
+    enum apfs_op op;
+    // Type; of what was deleted, in the first state.
+    enum apfs_kind kind;
+    // Which of `old_path`, `before` and `after` are known: APFS_CHANGE_*. The others are empty or 0.
+    uint32_t known;
+    // Metadata that differs: APFS_FIELD_*.
+    uint32_t fields;
+    // Number of the file.
+    uint64_t ino;
+    // Path in the second state; of what was deleted, in the first.
+    struct apfs_bytes path;
+    // Path in the first state, where the file is in both and that differs: it was renamed, or a directory above it.
+    struct apfs_bytes old_path;
+    // Number of ranges of data that differ.
+    size_t range_count;
+    // Number of extended attributes that differ.
+    size_t xattr_count;
+    // Metadata in the first state.
+    struct apfs_stat before;
+    // Metadata in the second state.
+    struct apfs_stat after;
+} apfs_change;
+
+// Data that differs. A block that was written again counts, even with the bytes that it had. Of a compressed file all of
+// it.
+typedef struct apfs_range {
+    // First byte.
+    uint64_t offset;
+    // Length in bytes.
+    uint64_t len;
+} apfs_range;
+
+// An extended attribute that differs.
+typedef struct apfs_xattr_change {
+    // Its name.
+    struct apfs_bytes name;
+    // What happened to it.
+    enum apfs_xattr_op op;
+} apfs_xattr_change;
+
+// What a comparison has read.
+typedef struct apfs_delta_stats {
+    // Changes given so far.
+    uint64_t changes;
+    // Leaves of the tree of files, of the first and the second state.
+    uint64_t leaves[2];
+    // Index nodes of the tree of files.
+    uint64_t index_nodes[2];
+    // Nodes of the object map that are newer than the older state.
+    uint64_t omap_nodes;
+    // Nodes of the object map that were read and passed over, since they are not newer.
+    uint64_t older_omap_nodes;
+    // True if leaves were found through the object map that both states share; false if through both trees.
+    bool by_map;
+} apfs_delta_stats;
 
 // One entry of a directory.
 typedef struct apfs_dir_entry {
@@ -596,6 +894,46 @@ typedef struct apfs_extent {
     uint64_t crypto_id;
 } apfs_extent;
 
+// The volumes of one macOS. Text belongs to the list.
+typedef struct apfs_group {
+    // What its members have in common (`apfs_volume_group_id`).
+    uint8_t id[16];
+    // Name of its System volume, of another member if there is none.
+    struct apfs_bytes name;
+    // Number of members, companions included.
+    size_t members;
+    // Number of things that are not as they should be.
+    size_t problems;
+} apfs_group;
+
+// A volume of a group. Text belongs to the list.
+typedef struct apfs_member {
+    // Slot in the container.
+    size_t slot;
+    // Role as stored, as `apfs_volume_info.role`.
+    uint16_t role;
+    // What it is in the group.
+    enum apfs_membership membership;
+    // Name of the volume.
+    struct apfs_bytes name;
+    // Of a companion: name of its directory in /System/Volumes; else empty.
+    struct apfs_bytes directory;
+} apfs_member;
+
+// Which states are joined. All zeros, or NULL, is what a Mac shows.
+typedef struct apfs_merge_options {
+    // APFS_MERGE_*, or 0.
+    uint32_t flags;
+    // System at this snapshot, as for `apfs_view_open_at`; NULL for the one that a Mac starts from.
+    const uint8_t *system;
+    // Bytes of it.
+    size_t system_len;
+    // Data at this snapshot, as for `apfs_view_open_at`; NULL for the live one.
+    const uint8_t *data;
+    // Bytes of it.
+    size_t data_len;
+} apfs_merge_options;
+
 // What an HFS+ or HFSX volume says about itself, after its journal. Where the copy of the header is used, counts and
 // dates are often old.
 typedef struct apfs_hfs_info {
@@ -661,6 +999,22 @@ typedef struct apfs_journal {
     struct apfs_bytes device;
 } apfs_journal;
 
+// A version of a file. Text lives until the next `apfs_history_add`.
+typedef struct apfs_file_version {
+    // The first state that has it, by its place among those that were added, from 0.
+    size_t first_state;
+    // How many states in a row have it.
+    size_t states;
+    // True if there is such a file in them; if not, all below is 0 or empty.
+    bool exists;
+    // Its path.
+    struct apfs_bytes path;
+    // Its metadata.
+    struct apfs_stat stat;
+    // What differs from the version before, if that has the file too; else its `op` is APFS_OP_NONE.
+    struct apfs_change change;
+} apfs_file_version;
+
 // One hard link: a name in a directory. The name belongs to the list.
 typedef struct apfs_link {
     // The directory; `apfs_view_path_of` says where it is.
@@ -668,6 +1022,50 @@ typedef struct apfs_link {
     // Name as stored.
     struct apfs_bytes name;
 } apfs_link;
+
+// What a file of a merged tree is on its volume. Text belongs to the view.
+typedef struct apfs_backing {
+    // How it got its place.
+    enum apfs_reached reached;
+    // Slot of its volume in the container; (size_t)-1 if no volume has it.
+    size_t slot;
+    // Role of that volume as stored.
+    uint16_t role;
+    // Its number there.
+    uint64_t id;
+    // Transaction of the state that is shown.
+    uint64_t xid;
+    // Name of the snapshot that is shown, empty for the live state.
+    struct apfs_bytes snapshot;
+    // Directory of the firmlink or of the volume; else empty.
+    struct apfs_bytes at;
+    // Where the firmlink leads on Data; else empty.
+    struct apfs_bytes target;
+    // What says that it is a firmlink.
+    enum apfs_firmlink_source source;
+} apfs_backing;
+
+// A directory of System that stands for one of Data. Text belongs to the view.
+typedef struct apfs_firmlink {
+    // Path on System, and in the merged tree.
+    struct apfs_bytes path;
+    // Path on Data.
+    struct apfs_bytes target;
+    // What says so.
+    enum apfs_firmlink_source source;
+} apfs_firmlink;
+
+// Something that is not as it should be. Text belongs to the list.
+typedef struct apfs_problem {
+    // Which kind, in a word for programs: "no-data", "disagrees", "loop", ...
+    struct apfs_bytes word;
+    // What it is, in a sentence.
+    struct apfs_bytes text;
+    // Of a merged tree: path on the System volume; else empty.
+    struct apfs_bytes path;
+    // True for what is met on sound Macs too, and costs nothing.
+    bool usual;
+} apfs_problem;
 
 // How a volume is encrypted. Text belongs to the volume.
 typedef struct apfs_protection {
@@ -699,60 +1097,6 @@ typedef struct apfs_unlock_record {
     uint32_t rounds;
 } apfs_unlock_record;
 
-// Metadata of one file or directory. Times are nanoseconds since 1970 UTC.
-typedef struct apfs_stat {
-    // Number of the file in its volume.
-    uint64_t id;
-    // Directory of the primary link.
-    uint64_t parent;
-    // Type.
-    enum apfs_kind kind;
-    // Which of the fields that not every file has are known: APFS_STAT_*. The others are 0.
-    uint32_t known;
-    // POSIX mode, all 16 bits as stored.
-    uint16_t mode;
-    // Owner.
-    uint32_t uid;
-    // Group.
-    uint32_t gid;
-    // Number of hard links; 1 for directories without links of their own.
-    uint32_t nlink;
-    // Directories: number of entries as recorded. Do not size anything by it: some volumes lie.
-    uint32_t nchildren;
-    // Bytes that a program reads: decompressed size of a compressed file, length of a link's target.
-    uint64_t size;
-    // Bytes allocated for the data stream, holes included.
-    uint64_t allocated;
-    // Bytes of holes.
-    uint64_t sparse_bytes;
-    // Last change of the content.
-    int64_t modified_ns;
-    // Last change of the metadata.
-    int64_t changed_ns;
-    // Creation.
-    int64_t created_ns;
-    // Last access.
-    int64_t accessed_ns;
-    // BSD flags (`UF_*`, `SF_*`).
-    uint32_t bsd_flags;
-    // Device number as stored; major in the top 8 bits.
-    uint32_t rdev;
-    // File-system flags (`INODE_*`).
-    uint64_t internal_flags;
-    // Id of the data stream; clones share one.
-    uint64_t private_id;
-    // Document id.
-    uint32_t document_id;
-    // `compression_type` of `com.apple.decmpfs`.
-    uint32_t compression;
-    // Default protection class as stored.
-    uint32_t protection_class;
-    // Counter of data changes.
-    uint32_t write_generation;
-    // Bytes of the resource fork, where that is no attribute: HFS+.
-    uint64_t resource_size;
-} apfs_stat;
-
 // One link of one file, or what could not be read.
 typedef struct apfs_scan_entry {
     // Path from the root, '/' for the root itself; of an error empty if it is not known. Valid during the call.
@@ -770,6 +1114,78 @@ typedef struct apfs_scan_entry {
 // Receives the entries of a scan, one at a time, in the thread that scans. Returns 0 to go on. It may use the view,
 // and must not unwind.
 typedef int32_t (*apfs_scan_fn)(void *context, const struct apfs_scan_entry *entry);
+
+// What a sealed volume records of its seal. Nothing is compared.
+typedef struct apfs_seal {
+    // Version of the structure: 1 or 2 where it is sound.
+    uint32_t version;
+    // Flags as stored: 1 the seal is broken.
+    uint32_t flags;
+    // Number of the hash function: 1 SHA-256, ...
+    uint32_t hash_type;
+    // Bytes of the hash of the root node; 0 if the function is not known or the hash is not where it can be.
+    uint32_t root_hash_len;
+    // The hash of the root node.
+    uint8_t root_hash[64];
+    // Transaction that broke the seal, 0 if none did.
+    uint64_t broken_xid;
+    // Block of the structure.
+    uint64_t block;
+} apfs_seal;
+
+// The end of a check.
+typedef struct apfs_seal_result {
+    // What it comes to.
+    enum apfs_seal_verdict verdict;
+    // Transaction that broke the seal, by the volume's own word; 0 if none did, or it does not say.
+    uint64_t broken_xid;
+    // Nodes that were compared, the root included.
+    uint64_t nodes;
+    // Regular files, those without data included.
+    uint64_t files;
+    // Pieces of data with a hash each.
+    uint64_t pieces;
+    // Bytes that were hashed.
+    uint64_t bytes;
+    // Contradictions in the record of the seal, in `apfs_seal_check_recorded`.
+    size_t recorded_findings;
+    // Nodes that are not what the seal says, in `apfs_seal_check_nodes`.
+    size_t node_findings;
+    // Pieces of files that are not what the seal says, in `apfs_seal_check_files`.
+    size_t file_findings;
+    // Findings that are not listed: of each kind the first thousand are.
+    uint64_t more_findings;
+} apfs_seal_result;
+
+// A node of the tree that is not what the seal says, or can't be read. It belongs to the check.
+typedef struct apfs_sealed_node {
+    // Its object id.
+    uint64_t oid;
+    // Its block, 0 if the object map leads to none.
+    uint64_t block;
+    // Its level by the node above: 0 for a leaf.
+    uint16_t level;
+    // Number of the first file or stream whose records can be below it: nothing of theirs can be relied on.
+    uint64_t first_id;
+    // The number behind the last one.
+    uint64_t end_id;
+    // The hash differs, or why it can't be compared. Do not free it.
+    const struct apfs_error *error;
+} apfs_sealed_node;
+
+// A piece of a file that is not what the seal says, or can't be read. It belongs to the check.
+typedef struct apfs_sealed_file {
+    // The file.
+    uint64_t id;
+    // Its path by its first link, empty if that can't be found.
+    struct apfs_bytes path;
+    // Number of the stream under which the hashes are kept.
+    uint64_t stream;
+    // Where the piece begins in what a program reads.
+    uint64_t offset;
+    // The hash differs, or why it can't be compared. Do not free it.
+    const struct apfs_error *error;
+} apfs_sealed_file;
 
 // One snapshot. Text belongs to the volume.
 typedef struct apfs_snapshot {
@@ -834,11 +1250,86 @@ enum apfs_status apfs_container_volumes(const struct apfs_container *container,
                                         size_t *n,
                                         struct apfs_error **err);
 
+// Lists the transactions of the checkpoints that are still there, newest first, from number `first` on: up to `cap`
+// into `out`, how many into `n`. None written means the end. Each can be asked for by `apfs_options.checkpoint_xid`; not
+// all of them need be whole.
+//
+// # Safety
+// `container` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_container_checkpoints(const struct apfs_container *container,
+                                            size_t first,
+                                            uint64_t *out,
+                                            size_t cap,
+                                            size_t *n,
+                                            struct apfs_error **err);
+
 // Frees a container. What was opened from it stays usable. NULL is allowed.
 //
 // # Safety
 // `container` is NULL or a handle that is not yet freed.
 void apfs_container_free(const struct apfs_container *container);
+
+// Begins to compare two states of one APFS volume, also of different checkpoints of one disk. The cost follows what
+// differs, not the size of the volume.
+//
+// # Safety
+// `from` and `to` are handles; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_open(const struct apfs_view *from,
+                                 const struct apfs_view *to,
+                                 struct apfs_delta **out,
+                                 struct apfs_error **err);
+
+// Gives the next changes, by the number of the file: up to `cap` into `out`, how many into `n`. None written means the
+// end. What can't be compared is one failed call in its place; the next one goes on behind it. Text lives until the next
+// call with the same comparison.
+//
+// # Safety
+// `delta` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_read(struct apfs_delta *delta,
+                                 struct apfs_change *out,
+                                 size_t cap,
+                                 size_t *n,
+                                 struct apfs_error **err);
+
+// Lists the ranges of data that differ of a change of the last batch, by its place in that, from number `first` on: up
+// to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `delta` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_ranges(const struct apfs_delta *delta,
+                                   size_t nth,
+                                   size_t first,
+                                   struct apfs_range *out,
+                                   size_t cap,
+                                   size_t *n,
+                                   struct apfs_error **err);
+
+// Lists the extended attributes that differ of a change of the last batch, by its place in that, from number `first` on:
+// up to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `delta` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_xattrs(const struct apfs_delta *delta,
+                                   size_t nth,
+                                   size_t first,
+                                   struct apfs_xattr_change *out,
+                                   size_t cap,
+                                   size_t *n,
+                                   struct apfs_error **err);
+
+// What a comparison has read so far.
+//
+// # Safety
+// `delta` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_delta_get_stats(const struct apfs_delta *delta,
+                                      struct apfs_delta_stats *out,
+                                      struct apfs_error **err);
+
+// Frees a comparison. NULL is allowed.
+//
+// # Safety
+// `delta` is NULL or a handle that is not yet freed.
+void apfs_delta_free(struct apfs_delta *delta);
 
 // Begins to list a directory, as a Mac shows it.
 //
@@ -1033,6 +1524,67 @@ enum apfs_status apfs_view_read(const struct apfs_view *view,
                                 size_t *n,
                                 struct apfs_error **err);
 
+// Finds the volume groups of a container. Locked volumes count too.
+//
+// # Safety
+// `container` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_groups_open(const struct apfs_container *container,
+                                  const struct apfs_groups **out,
+                                  struct apfs_error **err);
+
+// Lists groups, by id, from number `first` on: up to `cap` into `out`, how many into `n`. None written means the end.
+//
+// # Safety
+// `groups` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_groups_list(const struct apfs_groups *groups,
+                                  size_t first,
+                                  struct apfs_group *out,
+                                  size_t cap,
+                                  size_t *n,
+                                  struct apfs_error **err);
+
+// Lists the volumes of a group, by the place of that in the list, from number `first` on: up to `cap` into `out`, how
+// many into `n`. None written means the end.
+//
+// # Safety
+// `groups` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_groups_members(const struct apfs_groups *groups,
+                                     size_t nth,
+                                     size_t first,
+                                     struct apfs_member *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// What is not as it should be with a group, by its place in the list; of (size_t)-1 what concerns no single group.
+//
+// # Safety
+// `groups` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_groups_problems(const struct apfs_groups *groups,
+                                      size_t nth,
+                                      const struct apfs_problems **out,
+                                      struct apfs_error **err);
+
+// Opens System and Data of a group, by its place in the list, as the one tree that macOS shows. It is a view like any
+// other: list it, read it, scan it. `apfs_view_backing` says what is behind a file. `options` may be NULL.
+//
+// APFS_STATUS_LOCKED if one of the two is; unlock it by `apfs_volume_unlock` on a volume of the same container. Where
+// several volumes have a role it is an error, never a guess.
+//
+// # Safety
+// `groups` is a handle; `options` may be NULL; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_open_merged(const struct apfs_groups *groups,
+                                       size_t nth,
+                                       const struct apfs_merge_options *options,
+                                       const struct apfs_view **out,
+                                       struct apfs_error **err);
+
+// Frees a list of groups. What was opened from it stays usable. NULL is allowed.
+//
+// # Safety
+// `groups` is NULL or a handle that is not yet freed.
+void apfs_groups_free(const struct apfs_groups *groups);
+
 // What an HFS+ or HFSX volume says about itself. APFS_STATUS_UNSUPPORTED for any other.
 //
 // # Safety
@@ -1049,6 +1601,64 @@ enum apfs_status apfs_volume_get_hfs_info(const struct apfs_volume *volume,
 enum apfs_status apfs_volume_get_journal(const struct apfs_volume *volume,
                                          struct apfs_journal *out,
                                          struct apfs_error **err);
+
+// Begins the history of a file, which is followed by its number, through renames.
+//
+// # Safety
+// `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_history_open(uint64_t id, struct apfs_history **out, struct apfs_error **err);
+
+// Adds the next state; give them in the order of their transactions. One that can't be read is not added.
+//
+// # Safety
+// `history` and `view` are handles; `err` is NULL or writable.
+enum apfs_status apfs_history_add(struct apfs_history *history,
+                                  const struct apfs_view *view,
+                                  struct apfs_error **err);
+
+// Lists the versions so far, in the order of the states, from number `first` on: up to `cap` into `out`, how many into
+// `n`. None written means the end.
+//
+// # Safety
+// `history` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_history_versions(const struct apfs_history *history,
+                                       size_t first,
+                                       struct apfs_file_version *out,
+                                       size_t cap,
+                                       size_t *n,
+                                       struct apfs_error **err);
+
+// Lists the ranges of data in which a version differs from the one before, from number `first` on: up to `cap` into
+// `out`, how many into `n`.
+//
+// # Safety
+// `history` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_history_ranges(const struct apfs_history *history,
+                                     size_t nth,
+                                     size_t first,
+                                     struct apfs_range *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// Lists the extended attributes in which a version differs from the one before, from number `first` on: up to `cap` into
+// `out`, how many into `n`.
+//
+// # Safety
+// `history` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_history_xattrs(const struct apfs_history *history,
+                                     size_t nth,
+                                     size_t first,
+                                     struct apfs_xattr_change *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// Frees a history. NULL is allowed.
+//
+// # Safety
+// `history` is NULL or a handle that is not yet freed.
+void apfs_history_free(struct apfs_history *history);
 
 // Reads all hard links of a file or directory.
 //
@@ -1098,8 +1708,56 @@ enum apfs_lock_reason apfs_error_lock_reason(const struct apfs_error *error);
 // One English word for a reason, such as "needs-secret"; lives for ever. "unknown" for any other number.
 const char *apfs_lock_reason_text(uint32_t reason);
 
+// What a file of a merged tree is on its volume. APFS_STATUS_UNSUPPORTED for any other view.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_backing(const struct apfs_view *view,
+                                   uint64_t id,
+                                   struct apfs_backing *out,
+                                   struct apfs_error **err);
+
+// Lists the firmlinks of a merged tree that are followed, by path, from number `first` on: up to `cap` into `out`, how
+// many into `n`. None written means the end. APFS_STATUS_UNSUPPORTED for any other view.
+//
+// # Safety
+// `view` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_firmlinks(const struct apfs_view *view,
+                                     size_t first,
+                                     struct apfs_firmlink *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// What is not as it should be with the firmlinks and mount points of a merged tree. APFS_STATUS_UNSUPPORTED for any
+// other view.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_problems(const struct apfs_view *view,
+                                    const struct apfs_problems **out,
+                                    struct apfs_error **err);
+
 // Default options: checksums required, newest checkpoint, default cache.
 struct apfs_options apfs_options_default(void);
+
+// Gives the problems of a list from number `first` on: up to `cap` into `out`, how many into `n`. None written means the
+// end.
+//
+// # Safety
+// `problems` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_problems_list(const struct apfs_problems *problems,
+                                    size_t first,
+                                    struct apfs_problem *out,
+                                    size_t cap,
+                                    size_t *n,
+                                    struct apfs_error **err);
+
+// Frees a list of problems. NULL is allowed.
+//
+// # Safety
+// `problems` is NULL or a handle that is not yet freed.
+void apfs_problems_free(const struct apfs_problems *problems);
 
 // How a volume is encrypted. No password or key is needed for that. HFS+ volumes are not.
 //
@@ -1147,6 +1805,76 @@ enum apfs_status apfs_view_scan(const struct apfs_view *view,
                                 apfs_scan_fn entry,
                                 void *context,
                                 struct apfs_error **err);
+
+// What a sealed volume records of its seal. APFS_STATUS_NOT_FOUND if it is not sealed.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_get_seal(const struct apfs_view *view,
+                                    struct apfs_seal *out,
+                                    struct apfs_error **err);
+
+// Checks the seal of a view: the root hash, every node, the data of every file, on so many threads (0 for as many as the
+// machine has). Returns when all is compared; what is not as the seal says is no failure of the call but its answer. It
+// compares the volume with itself: whether its root hash is Apple's only the boot policy of a Mac says.
+// APFS_STATUS_NOT_FOUND if the volume is not sealed.
+//
+// # Safety
+// `view` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_open(const struct apfs_view *view,
+                                      size_t threads,
+                                      const struct apfs_seal_check **out,
+                                      struct apfs_error **err);
+
+// What a check comes to.
+//
+// # Safety
+// `check` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_get(const struct apfs_seal_check *check,
+                                     struct apfs_seal_result *out,
+                                     struct apfs_error **err);
+
+// Lists the nodes that are not what the seal says, from number `first` on: up to `cap` into `out`, how many into `n`.
+// None written means the end.
+//
+// # Safety
+// `check` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_nodes(const struct apfs_seal_check *check,
+                                       size_t first,
+                                       struct apfs_sealed_node *out,
+                                       size_t cap,
+                                       size_t *n,
+                                       struct apfs_error **err);
+
+// Lists the pieces of files that are not what the seal says, from number `first` on: up to `cap` into `out`, how many
+// into `n`. None written means the end.
+//
+// # Safety
+// `check` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_files(const struct apfs_seal_check *check,
+                                       size_t first,
+                                       struct apfs_sealed_file *out,
+                                       size_t cap,
+                                       size_t *n,
+                                       struct apfs_error **err);
+
+// Lists the contradictions in the record of the seal, from number `first` on: up to `cap` into `out`, how many into `n`.
+// None written means the end. They belong to the check: do not free them.
+//
+// # Safety
+// `check` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_seal_check_recorded(const struct apfs_seal_check *check,
+                                          size_t first,
+                                          const struct apfs_error **out,
+                                          size_t cap,
+                                          size_t *n,
+                                          struct apfs_error **err);
+
+// Frees a check. NULL is allowed.
+//
+// # Safety
+// `check` is NULL or a handle that is not yet freed.
+void apfs_seal_check_free(const struct apfs_seal_check *check);
 
 // Lists snapshots, oldest first, from number `first` on: up to `cap` into `out`, how many into `n`. None written
 // means the end. HFS+ volumes have none.
@@ -1196,13 +1924,26 @@ enum apfs_status apfs_view_open_xid(const struct apfs_volume *volume,
                                     const struct apfs_view **out,
                                     struct apfs_error **err);
 
+// Opens the state that a snapshot keeps, by a text that says which: its name; else its UUID, its transaction in decimal
+// or hexadecimal (`0x2a`), or a date or time in UTC (`2024-05-01`, `2024-05-01 12:30:00`), which means the newest one
+// taken until then, of a date until its end. APFS_STATUS_NOT_FOUND if there is none, or if several fit: the message
+// lists them.
+//
+// # Safety
+// `volume` is a handle; `wanted` is valid for `wanted_len` bytes; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_view_open_at(const struct apfs_volume *volume,
+                                   const uint8_t *wanted,
+                                   size_t wanted_len,
+                                   const struct apfs_view **out,
+                                   struct apfs_error **err);
+
 // Number of the root directory; 0 for NULL.
 //
 // # Safety
 // `view` is NULL or a handle.
 uint64_t apfs_view_root(const struct apfs_view *view);
 
-// Transaction of the state; 0 for NULL, and on HFS+, which has none.
+// Transaction of the state; 0 for NULL, for a merged tree, which is made of several, and on HFS+, which has none.
 //
 // # Safety
 // `view` is NULL or a handle.

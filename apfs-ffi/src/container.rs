@@ -120,6 +120,28 @@ pub unsafe extern "C" fn apfs_container_volumes(
     })
 }
 
+/// Lists the transactions of the checkpoints that are still there, newest first, from number `first` on: up to `cap`
+/// into `out`, how many into `n`. None written means the end. Each can be asked for by `apfs_options.checkpoint_xid`; not
+/// all of them need be whole.
+///
+/// # Safety
+/// `container` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_container_checkpoints(
+    container: *const apfs_container,
+    first: usize,
+    out: *mut u64,
+    cap: usize,
+    n: *mut usize,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (container, out, n) = (&given!(container).container, slots!(out, cap), out!(n));
+        n.put(out.fill(container.checkpoints().iter().skip(first).map(|superblock| superblock.xid().0)));
+        Ok(())
+    })
+}
+
 /// Frees a container. What was opened from it stays usable. NULL is allowed.
 ///
 /// # Safety

@@ -12,18 +12,24 @@
 mod ptr;
 
 pub mod container;
+pub mod delta;
 pub mod dir;
 pub mod disk;
 pub mod error;
 pub mod extents;
 pub mod file;
+pub mod group;
 mod guard;
 pub mod hfs;
+pub mod history;
 pub mod links;
 pub mod lock;
+pub mod merged;
 pub mod options;
+pub mod problem;
 pub mod protection;
 pub mod scan;
+pub mod seal;
 pub mod secret;
 pub mod snapshot;
 pub mod source;

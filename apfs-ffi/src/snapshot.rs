@@ -9,6 +9,18 @@ use crate::volume::apfs_volume;
 
 /// Snapshot flag of this library: it is on its way out (being deleted, merged, ...) and opens only by force.
 pub const APFS_SNAPSHOT_UNUSABLE: u32 = 1;
+/// Snapshot flag of this library: its deletion has begun.
+pub const APFS_SNAPSHOT_PENDING_DELETION: u32 = 2;
+/// Snapshot flag of this library: it was given up by a revert.
+pub const APFS_SNAPSHOT_REVERTED: u32 = 4;
+/// Snapshot flag of this library: it is being merged away.
+pub const APFS_SNAPSHOT_MERGING: u32 = 8;
+/// Snapshot flag of this library: it is giving up its data.
+pub const APFS_SNAPSHOT_PENDING_DATALESS: u32 = 0x10;
+/// Snapshot flag of this library: its name is one that macOS gives to a snapshot whose deletion has begun.
+pub const APFS_SNAPSHOT_PURGATORY: u32 = 0x20;
+/// Snapshot flag of this library: the object map does not keep its state.
+pub const APFS_SNAPSHOT_UNMAPPED: u32 = 0x40;
 
 /// One snapshot. Text belongs to the volume.
 #[repr(C)]
@@ -32,16 +44,29 @@ pub struct apfs_snapshot {
 
 impl From<&Snapshot> for apfs_snapshot {
     fn from(snapshot: &Snapshot) -> apfs_snapshot {
-        let unusable = snapshot.unusable_because().is_some();
+        let unusable = if snapshot.unusable_because().is_some() { APFS_SNAPSHOT_UNUSABLE } else { 0 };
         apfs_snapshot {
             name: snapshot.name.as_bytes().into(),
             xid: snapshot.xid.0,
             uuid: snapshot.uuid.unwrap_or_default().0,
             created_ns: snapshot.created.0,
             changed_ns: snapshot.changed.0,
-            flags: if unusable { APFS_SNAPSHOT_UNUSABLE } else { 0 },
+            flags: snapshot.flag_words().fold(unusable, |flags, word| flags | flag(word)),
             stored_flags: snapshot.flags,
         }
+    }
+}
+
+/// The flag of a word of the core.
+fn flag(word: &str) -> u32 {
+    match word {
+        "pending-deletion" => APFS_SNAPSHOT_PENDING_DELETION,
+        "reverted" => APFS_SNAPSHOT_REVERTED,
+        "merging" => APFS_SNAPSHOT_MERGING,
+        "pending-dataless" => APFS_SNAPSHOT_PENDING_DATALESS,
+        "purgatory" => APFS_SNAPSHOT_PURGATORY,
+        "unmapped" => APFS_SNAPSHOT_UNMAPPED,
+        _ => 0,
     }
 }
 

@@ -33,7 +33,7 @@ pub const APFS_STAT_COMPRESSION: u32 = 0x100;
 /// `apfs_stat.resource_size` is known.
 pub const APFS_STAT_RESOURCE_SIZE: u32 = 0x200;
 
-/// A volume's files at one moment: live, or at a snapshot.
+/// A volume's files at one moment: live, or at a snapshot; or System and Data of one macOS as one tree.
 #[derive(Debug)]
 pub struct apfs_view {
     pub(crate) view: AnyFs,
@@ -292,6 +292,32 @@ pub unsafe extern "C" fn apfs_view_open_xid(
     })
 }
 
+/// Opens the state that a snapshot keeps, by a text that says which: its name; else its UUID, its transaction in decimal
+/// or hexadecimal (`0x2a`), or a date or time in UTC (`2024-05-01`, `2024-05-01 12:30:00`), which means the newest one
+/// taken until then, of a date until its end. APFS_STATUS_NOT_FOUND if there is none, or if several fit: the message
+/// lists them.
+///
+/// # Safety
+/// `volume` is a handle; `wanted` is valid for `wanted_len` bytes; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_view_open_at(
+    volume: *const apfs_volume,
+    wanted: *const u8,
+    wanted_len: usize,
+    out: *mut *const apfs_view,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (volume, wanted, out) = (given!(volume), bytes!(wanted, wanted_len), out!(out));
+        let view = match &volume.volume {
+            AnyVolume::Apfs(volume) => volume.view_at(&volume.snapshot(wanted)?).map(AnyFs::Apfs)?,
+            _ => return Err(Error::not_found(format!("snapshot {}", apfs_core::Name::from(wanted)))),
+        };
+        out.put(share(apfs_view { view }));
+        Ok(())
+    })
+}
+
 /// Number of the root directory; 0 for NULL.
 ///
 /// # Safety
@@ -301,7 +327,7 @@ pub unsafe extern "C" fn apfs_view_root(view: *const apfs_view) -> u64 {
     guard::or(0, || optional!(view).map_or(0, |view| view.view.root().0))
 }
 
-/// Transaction of the state; 0 for NULL, and on HFS+, which has none.
+/// Transaction of the state; 0 for NULL, for a merged tree, which is made of several, and on HFS+, which has none.
 ///
 /// # Safety
 /// `view` is NULL or a handle.

@@ -12,6 +12,7 @@
     reason = "a panic is a failed test"
 )]
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -19,7 +20,7 @@ use std::sync::OnceLock;
 use apfs_core::ReadAt;
 use apfs_tests::build::encrypted_image::EncryptedImage;
 use apfs_tests::build::{Image, ImageBuilder, VolumeBuilder};
-use apfs_tests::{corpus, hfs_images, sample};
+use apfs_tests::{apfs_images, corpus, hfs_images, sample};
 
 /// What a program that links the static library needs besides, as the README says.
 const SYSTEM_LIBRARIES: [&str; 6] = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl"];
@@ -233,6 +234,54 @@ fn hfs_volumes() {
         compile_static("hfs.c", &program, &SANITIZERS);
         run(Command::new(&program).args(&arguments));
     }
+}
+
+/// Writes an image for a program.
+fn written(name: &str, bytes: &[u8]) -> OsString {
+    let path = temp(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.into_os_string()
+}
+
+/// Runs a program by itself, under Valgrind and with the address sanitizer.
+fn run_thrice(name: &str, arguments: &[OsString]) {
+    let (source, program) = (format!("{name}.c"), temp(name));
+    compile_static(&source, &program, &[]);
+    run(Command::new(&program).args(arguments));
+    if let Some(mut valgrind) = valgrind() {
+        run(valgrind.arg(&program).args(arguments));
+    }
+    if has_address_sanitizer() {
+        let program = temp(&format!("{name}-asan"));
+        compile_static(&source, &program, &SANITIZERS);
+        run(Command::new(&program).args(arguments));
+    }
+}
+
+/// Snapshots and older checkpoints, what differs between them, and the history of a file.
+#[test]
+fn states_and_changes() {
+    run_thrice("states", &[written("states.img", &sample::demo().bytes)]);
+}
+
+/// An image of `apfs_images` in a file of a program.
+fn made(program: &str, name: &str) -> OsString {
+    let images = apfs_images::all();
+    let (_, bytes) = images.iter().find(|(other, _)| *other == name).unwrap();
+    written(&format!("{program}-{name}.img"), bytes)
+}
+
+/// System and Data of a Mac as one tree, and its groups.
+#[test]
+fn merged_tree() {
+    run_thrice("mac", &[made("mac", "mac"), made("mac", "mac-locked"), sample::PASSWORD.into()]);
+}
+
+/// Seals that hold and those that do not.
+#[test]
+fn seals() {
+    let names = ["sealed", "sealed-broken", "sealed-data", "sealed-node", "space"];
+    run_thrice("seal", &names.map(|name| made("seal", name)));
 }
 
 /// What is encrypted in images of the corpus.

@@ -12,6 +12,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::errors::{OrRaise, exception, finding};
+use crate::group::{self, GroupHandle};
 use crate::secret::{KeyArg, PasswordArg};
 use crate::source::{Closable, Source};
 use crate::text;
@@ -44,6 +45,8 @@ pub(crate) struct DiskHandle {
     volumes: Vec<(usize, AnyVolume)>,
     failures: Vec<PyErr>,
     findings: Arc<Findings>,
+    /// To open other checkpoints as the disk was opened.
+    options: OpenOptions,
 }
 
 #[pymethods]
@@ -104,7 +107,7 @@ impl DiskHandle {
             Some(failure) => failures.push(failure),
             None => {}
         }
-        Ok(DiskHandle { disk, layers, device, containers, volumes, failures, findings })
+        Ok(DiskHandle { disk, layers, device, containers, volumes, failures, findings, options })
     }
 
     /// Word, name and length of every disk image around the disk.
@@ -157,6 +160,13 @@ impl DiskHandle {
                 container: container.clone(),
             })
             .collect()
+    }
+
+    /// The container in a partition at another checkpoint.
+    fn checkpoint(&self, py: Python<'_>, partition: usize, xid: u64) -> PyResult<ContainerHandle> {
+        let options = OpenOptions { checkpoint: Some(Xid(xid)), ..self.options.clone() };
+        let container = py.detach(|| self.disk.container(partition, options)).or_raise(py, None)?;
+        Ok(ContainerHandle { partition, container })
     }
 
     /// Volumes that are in no container.
@@ -314,6 +324,11 @@ impl ContainerHandle {
     #[getter]
     fn checkpoints(&self) -> Vec<u64> {
         self.container.checkpoints().iter().map(|superblock| superblock.xid().0).collect()
+    }
+
+    /// Its volume groups, and word and text of the problems that concern no single one.
+    fn groups(&self, py: Python<'_>) -> (Vec<GroupHandle>, Vec<group::Problem>) {
+        py.detach(|| group::find(&self.container, self.partition))
     }
 
     fn volumes(&self, py: Python<'_>) -> VolumesAndFailures {

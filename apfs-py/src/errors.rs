@@ -5,7 +5,7 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::text;
+use crate::{signals, text};
 
 /// Words for why something is locked.
 #[pyfunction]
@@ -52,6 +52,9 @@ fn class_name(error: &Error) -> &'static str {
 }
 
 fn build(py: Python<'_>, error: &Error, path: Option<&[u8]>) -> PyResult<PyErr> {
+    if let Some(raised) = signals::raised(error) {
+        return Ok(raised);
+    }
     let details = PyDict::new(py);
     let mut raised_by_source = None;
     match error {

@@ -4,12 +4,17 @@
 
 use pyo3::pymodule;
 
+mod delta;
 mod disk;
 mod entries;
 mod errors;
 mod file;
+mod group;
 mod hfs;
+mod seal;
 mod secret;
+mod signals;
+mod snapshot;
 mod source;
 mod stat;
 mod text;
@@ -20,19 +25,25 @@ mod volume;
 #[pymodule(gil_used = false)]
 mod _apfs {
     #[pymodule_export]
+    use crate::delta::{Change, DeltaHandle, HistoryHandle};
+    #[pymodule_export]
     use crate::disk::{ContainerHandle, DiskHandle, Partition};
     #[pymodule_export]
     use crate::entries::Entries;
     #[pymodule_export]
     use crate::file::{Extent, FileHandle};
     #[pymodule_export]
+    use crate::group::GroupHandle;
+    #[pymodule_export]
     use crate::hfs::{HfsInfo, Journal};
+    #[pymodule_export]
+    use crate::snapshot::Snapshot;
     #[pymodule_export]
     use crate::stat::Stat;
     #[pymodule_export]
     use crate::view::{Listing, ViewHandle};
     #[pymodule_export]
-    use crate::volume::{Snapshot, VolumeHandle};
+    use crate::volume::VolumeHandle;
 
     /// Words for why something is locked.
     #[pymodule_export]

@@ -6,9 +6,12 @@ use apfs_core::{AnyFs, DirEntry, DirPos, FileId, Fs, FsExt, Kind, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::delta::DeltaHandle;
 use crate::entries::Entries;
 use crate::errors::OrRaise;
 use crate::file::FileHandle;
+use crate::group;
+use crate::seal;
 use crate::stat::Stat;
 use crate::text::{self, NameArg};
 
@@ -91,6 +94,44 @@ impl ViewHandle {
         path: NameArg,
     ) -> PyResult<FileHandle> {
         FileHandle::open(py, self.0.clone(), id, stream, xattr, path.0)
+    }
+
+    /// What differs between this state and another one.
+    fn changes(&self, other: &Bound<'_, ViewHandle>) -> PyResult<DeltaHandle> {
+        DeltaHandle::new(other.py(), &self.0, &other.get().0)
+    }
+
+    /// What the volume records of its seal.
+    fn seal<'py>(&self, py: Python<'py>) -> PyResult<Option<seal::Recorded<'py>>> {
+        seal::recorded(py, &self.0)
+    }
+
+    /// Compares everything with the seal, on so many threads, 0 for as many as the machine has.
+    fn verify_seal<'py>(&self, py: Python<'py>, threads: usize) -> PyResult<Option<seal::Verdict<'py>>> {
+        seal::verify(py, &self.0, threads)
+    }
+
+    /// Of a merged tree: how the state of System was chosen.
+    #[getter]
+    fn boot(&self, py: Python<'_>) -> PyResult<&'static str> {
+        group::boot(py, &self.0)
+    }
+
+    /// Of a merged tree: path, target and source of the firmlinks that are followed.
+    #[getter]
+    fn firmlinks<'py>(&self, py: Python<'py>) -> PyResult<Vec<group::Firmlink<'py>>> {
+        group::firmlinks(py, &self.0)
+    }
+
+    /// Of a merged tree: what is not as it should be.
+    #[getter]
+    fn findings<'py>(&self, py: Python<'py>) -> PyResult<Vec<group::Finding<'py>>> {
+        group::findings(py, &self.0)
+    }
+
+    /// Of a merged tree: what a file is on its volume.
+    fn backing<'py>(&self, py: Python<'py>, id: u64, path: NameArg) -> PyResult<Option<group::Backing<'py>>> {
+        group::backing(py, &self.0, id, &path)
     }
 
     /// All paths that lead to a file.

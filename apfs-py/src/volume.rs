@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use apfs_core::hfsplus::Variant;
-use apfs_core::{AnyFs, AnyVolume, Error, Result, apfs};
+use apfs_core::{AnyFs, AnyVolume, Error, Name, Result, apfs};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDateTime, PyString};
+use pyo3::types::PyString;
 
 use crate::errors::OrRaise;
 use crate::hfs::HfsInfo;
 use crate::secret::{KeyArg, PasswordArg};
-use crate::text;
+use crate::snapshot::Snapshot;
+use crate::text::{self, NameArg};
 use crate::view::ViewHandle;
 
 /// Id, kind, bound to hardware, rounds, damaged.
@@ -189,6 +190,15 @@ impl VolumeHandle {
         Ok(snapshots.into_iter().map(Snapshot).collect())
     }
 
+    /// The snapshot that a text means: by name, UUID, transaction or time.
+    fn snapshot(&self, py: Python<'_>, wanted: NameArg) -> PyResult<Snapshot> {
+        let found = py.detach(|| match self.apfs() {
+            Some(volume) => volume.snapshot(&wanted.0),
+            None => Err(Error::not_found(format!("snapshot {}", Name::from(&*wanted.0)))),
+        });
+        found.or_raise(py, None).map(Snapshot)
+    }
+
     /// The live state, or that of a snapshot.
     #[pyo3(signature = (snapshot = None))]
     fn view(&self, py: Python<'_>, snapshot: Option<&Bound<'_, Snapshot>>) -> PyResult<ViewHandle> {
@@ -205,60 +215,5 @@ impl VolumeHandle {
             (Some(snapshot), Some(volume)) => volume.view_at(snapshot).map(AnyFs::Apfs),
             (Some(_), None) => Err(Error::Misuse("only APFS volumes have snapshots")),
         }
-    }
-}
-
-/// A snapshot of a volume.
-#[pyclass(frozen, module = "apfs")]
-#[derive(Debug)]
-pub(crate) struct Snapshot(apfs::Snapshot);
-
-#[pymethods]
-impl Snapshot {
-    #[getter]
-    fn name<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
-        text::name(py, self.0.name.as_bytes())
-    }
-
-    #[getter]
-    fn xid(&self) -> u64 {
-        self.0.xid.0
-    }
-
-    #[getter]
-    fn uuid<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.0.uuid.map(|uuid| text::uuid(py, uuid)).transpose()
-    }
-
-    #[getter]
-    fn created<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDateTime>> {
-        text::datetime(py, self.0.created)
-    }
-
-    #[getter]
-    fn create_time_ns(&self) -> i64 {
-        self.0.created.0
-    }
-
-    #[getter]
-    fn flags(&self) -> u32 {
-        self.0.flags
-    }
-
-    #[getter]
-    fn unusable_because(&self) -> Option<&'static str> {
-        self.0.unusable_because()
-    }
-
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast::<Snapshot>().is_ok_and(|other| other.get().0 == self.0)
-    }
-
-    fn __hash__(&self) -> u64 {
-        self.0.xid.0
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Snapshot(name='{}', xid={})", self.0.name, self.0.xid)
     }
 }

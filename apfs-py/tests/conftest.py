@@ -39,6 +39,15 @@ def hfs() -> pathlib.Path:
     return pathlib.Path(folder)
 
 
+@pytest.fixture(scope="session")
+def made() -> pathlib.Path:
+    """Folder of images of tests/support/apfs_images.rs: that of the environment variable APFS_TEST_APFS."""
+    folder = os.environ.get("APFS_TEST_APFS")
+    if folder is None:
+        pytest.skip("cargo xtask python makes the APFS images and sets APFS_TEST_APFS")
+    return pathlib.Path(folder)
+
+
 @pytest.fixture
 def disk(image: pathlib.Path) -> Iterator[apfs.Disk]:
     with apfs.open(image) as disk:

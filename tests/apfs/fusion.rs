@@ -6,8 +6,8 @@ use apfs_core::apfs::{Container, View};
 use apfs_core::{Class, Corrupt, Damage, Disk, Observer, OpenOptions, ReadAt, Secret};
 use apfs_tests::build::gpt::types;
 use apfs_tests::build::{Encryption, Gpt, ImageBuilder, Unlock, VolumeBuilder, fix_checksum};
-use apfs_tests::fusion::{DIRTY, Pair, TENANT, TIER2};
 use apfs_tests::listing::read;
+use apfs_tests::pairs::{DIRTY, Pair, TENANT, TIER2};
 
 use crate::variants::pattern;
 
@@ -287,8 +287,9 @@ fn entries_that_lie() {
     for (name, entries, refused) in cases {
         let mut pair = pair();
         let base = pair.put_main(&newer(30, 70));
-        let entry =
-            |(key, lba, length, flags): &(u64, u64, u32, u32)| (slow_block(key), base + lba, *length, *flags);
+        let entry = |(key, lba, length, flags): &(u64, u64, u32, u32)| {
+            (slow_block(*key), base + lba, *length, *flags)
+        };
         pair.middle_tree(&entries.iter().map(entry).collect::<Vec<_>>(), usize::MAX);
         let (found, expected) = (blocks(&view(&pair)), content());
         for (index, block) in found.iter().enumerate() {

@@ -11,6 +11,7 @@
     reason = "test support: a panic is a failed test"
 )]
 
+pub mod apfs_images;
 pub mod cases;
 pub mod corpus;
 pub mod delta;
@@ -21,6 +22,7 @@ pub mod hfs_images;
 pub mod hfs_volumes;
 pub mod listing;
 pub mod macs;
+pub mod pairs;
 pub mod sample;
 pub mod sealed;
 

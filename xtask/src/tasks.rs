@@ -58,7 +58,11 @@ pub(crate) fn python() -> Result<(), Failed> {
     run(in_environment(&["-m", "maturin", "develop", "--release", "-m", "apfs-py/Cargo.toml"]))?;
     let mut tests = in_environment(&["-m", "pytest", "-q", "apfs-py/tests"]);
     tests.env("APFS_TEST_IMAGE", root().join("samples/demo.img"));
-    let made = [("APFS_TEST_ENCRYPTED", "encrypted", "make_encrypted"), ("APFS_TEST_HFS", "hfs", "make_hfs")];
+    let made = [
+        ("APFS_TEST_ENCRYPTED", "encrypted", "make_encrypted"),
+        ("APFS_TEST_HFS", "hfs", "make_hfs"),
+        ("APFS_TEST_APFS", "apfs", "make_apfs"),
+    ];
     for (variable, folder, example) in made {
         let folder = target().join(folder);
         let mut make = cargo(&["run", "--quiet", "-p", "apfs-tests", "--example", example]);

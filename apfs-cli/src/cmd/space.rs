@@ -8,7 +8,6 @@ use std::io;
 use apfs_core::Error;
 use apfs_core::apfs::Container;
 use apfs_core::apfs::space::Device;
-use apfs_core::fs::space::BlockRun;
 use apfs_core::hfsplus::Volume;
 use clap::Args as ClapArgs;
 use serde::Serialize;

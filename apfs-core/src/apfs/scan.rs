@@ -160,7 +160,7 @@ struct FileUnderWay {
 struct Pass<'v> {
     view: &'v View,
     file: FileUnderWay,
-    places: Places<'v>,
+    places: Places,
     ledger: ScanLedger,
     /// Sum of the directory that was added to last, kept out of the map while it does not change.
     sum: (u64, u64),

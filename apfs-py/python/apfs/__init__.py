@@ -12,7 +12,8 @@ image is read. What goes wrong is an `ApfsError` and, where one fits, the built-
 
 import warnings
 
-from ._apfs import DEBUG_BUILD, Extent, HfsInfo, Journal, Partition, Snapshot, Stat
+from ._apfs import DEBUG_BUILD, Change, Extent, HfsInfo, Journal, Partition, Snapshot, Stat
+from ._delta import Delta, DeltaStats, Version
 from ._disk import Container, Disk, Layer, Volumes, open
 from ._errors import (
     ApfsError,
@@ -30,16 +31,24 @@ from ._errors import (
     UnsupportedError,
 )
 from ._file import RawFile
+from ._group import Backing, Firmlink, MergedView, Problem, VolumeGroup
 from ._path import Path, Xattrs
 from ._protection import LockReason, Protection, Rolling, UnlockRecord
-from ._volume import View, Volume
+from ._seal import Seal, SealedFile, SealedNode, SealVerdict
+from ._volume import AnySnapshot, View, Volume
 
 __all__ = [
+    "AnySnapshot",
     "ApfsError",
+    "Backing",
+    "Change",
     "Container",
     "CorruptError",
+    "Delta",
+    "DeltaStats",
     "Disk",
     "Extent",
+    "Firmlink",
     "HfsInfo",
     "IsADirectoryError",
     "Journal",
@@ -47,6 +56,7 @@ __all__ = [
     "LimitError",
     "LockReason",
     "LockedError",
+    "MergedView",
     "MisuseError",
     "NoSuchVolumeError",
     "NotADirectoryError",
@@ -54,17 +64,24 @@ __all__ = [
     "NotFoundError",
     "Partition",
     "Path",
+    "Problem",
     "Protection",
     "RawFile",
     "ReadError",
     "Rolling",
+    "Seal",
+    "SealVerdict",
+    "SealedFile",
+    "SealedNode",
     "Snapshot",
     "Stat",
     "TooManyLinksError",
     "UnlockRecord",
     "UnsupportedError",
+    "Version",
     "View",
     "Volume",
+    "VolumeGroup",
     "Volumes",
     "Xattrs",
     "open",

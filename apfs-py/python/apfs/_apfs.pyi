@@ -12,12 +12,16 @@ from ._errors import ApfsError, CorruptError
 
 __all__ = [
     "DEBUG_BUILD",
+    "Change",
     "ContainerHandle",
+    "DeltaHandle",
     "DiskHandle",
     "Entries",
     "Extent",
     "FileHandle",
+    "GroupHandle",
     "HfsInfo",
+    "HistoryHandle",
     "Journal",
     "Listing",
     "Partition",
@@ -178,11 +182,72 @@ class Snapshot:
     def create_time_ns(self) -> int:
         """When it was taken, in nanoseconds since 1970."""
     @property
+    def changed(self) -> datetime:
+        """When its record was last changed, in UTC."""
+    @property
+    def change_time_ns(self) -> int:
+        """When its record was last changed, in nanoseconds since 1970."""
+    @property
     def flags(self) -> int:
         """Flags as stored: 1 becoming dataless, 2 being merged away."""
     @property
+    def map_flags(self) -> int | None:
+        """Flags in the object map: 1 deleted, 2 reverted; ``None`` if the map does not know it."""
+    @property
+    def flag_names(self) -> list[str]:
+        """Both in words: ``pending-deletion``, ``reverted``, ``merging``, ``pending-dataless``; ``purgatory`` if its name
+        is that of a snapshot whose deletion has begun; ``unmapped`` if the object map does not know it."""
+    @property
     def unusable_because(self) -> str | None:
         """Why it can't be relied on, if it can't."""
+
+@final
+class Change:
+    """What differs between two states of a volume, for one name or one file.
+
+    A file has one change with its `fields`, `ranges` and `xattrs`: the first that is ``renamed`` if it was renamed, else
+    ``modified``. Further names that came or went are changes of their own with the same `ino`. A file that is in one state
+    only has none of the three: all of it came or went.
+    """
+
+    @property
+    def op(self) -> str:
+        """What happened: ``created``, ``deleted``, ``renamed`` or ``modified``.
+
+        What is in a renamed directory is not listed for that. A file with several names may have one more, or one less.
+        """
+    @property
+    def path(self) -> str:
+        """Path in the second state; of what was deleted, in the first."""
+    @property
+    def old_path(self) -> str | None:
+        """Path in the first state, where the file is in both and that differs: it was renamed, or a directory above it."""
+    @property
+    def ino(self) -> int:
+        """Number of the file."""
+    @property
+    def kind(self) -> str:
+        """Type, as `Stat.kind`; of what was deleted, in the first state."""
+    @property
+    def fields(self) -> list[str]:
+        """Metadata that differs: ``mode``, ``uid``, ``gid``, ``nlink``, ``nchildren``, ``size``, ``allocated``, ``sparse``,
+        ``mtime``, ``ctime``, ``btime``, ``atime``, ``bsd_flags``, ``internal_flags``, ``stream``, ``rdev``,
+        ``document_id``, ``compression``, ``protection_class``, ``write_generation``; ``other`` where it has no name here."""
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """Offset and length of data that differs, in order.
+
+        A block that was written again counts, even with the bytes that it had. Of a compressed file all of it.
+        """
+    @property
+    def xattrs(self) -> dict[str, str]:
+        """Extended attributes that differ: ``created``, ``deleted`` or ``changed``, by name."""
+    @property
+    def before(self) -> Stat | None:
+        """Metadata in the first state."""
+    @property
+    def after(self) -> Stat | None:
+        """Metadata in the second state."""
 
 @final
 class HfsInfo:
@@ -368,6 +433,7 @@ class DiskHandle:
     def partitions(self) -> list[Partition]: ...
     @property
     def containers(self) -> list[ContainerHandle]: ...
+    def checkpoint(self, partition: int, xid: int) -> ContainerHandle: ...
     @property
     def volumes(self) -> list[VolumeHandle]: ...
     @property
@@ -392,6 +458,7 @@ class ContainerHandle:
     def block_count(self) -> int: ...
     @property
     def checkpoints(self) -> list[int]: ...
+    def groups(self) -> tuple[list[GroupHandle], list[tuple[str, str]]]: ...
     def volumes(self) -> tuple[list[VolumeHandle], list[ApfsError]]: ...
 
 _Record: TypeAlias = tuple[UUID, str, bool, int | None, bool]
@@ -429,7 +496,13 @@ class VolumeHandle:
     @property
     def used_bytes(self) -> int: ...
     def snapshots(self) -> list[Snapshot]: ...
+    def snapshot(self, wanted: str | bytes) -> Snapshot: ...
     def view(self, snapshot: Snapshot | None = None) -> ViewHandle: ...
+
+_Node: TypeAlias = tuple[int, int | None, int, int, int, ApfsError]
+_File: TypeAlias = tuple[int, str | None, int, int, ApfsError]
+_Findings: TypeAlias = tuple[list[CorruptError], list[_Node], list[_File]]
+_Verdict: TypeAlias = tuple[str, int | None, tuple[int, int, int, int], _Findings, int]
 
 @final
 class ViewHandle:
@@ -447,6 +520,18 @@ class ViewHandle:
     def open(self, id: int, stream: str, xattr: str | bytes | None, path: str | bytes) -> FileHandle: ...
     def names(self, id: int) -> _list[tuple[int, str]]: ...
     def path_of(self, id: int) -> str: ...
+    def seal(self) -> tuple[int, int, int, str, bytes | None, int, int] | None: ...
+    def verify_seal(self, threads: int) -> _Verdict | None: ...
+    @property
+    def boot(self) -> str: ...
+    @property
+    def firmlinks(self) -> _list[tuple[str, str, str]]: ...
+    @property
+    def findings(self) -> _list[tuple[str, str, str, bool]]: ...
+    def backing(
+        self, id: int, path: str | bytes
+    ) -> tuple[int, int, int, str | None, str, str | None, str | None, str | None] | None: ...
+    def changes(self, other: ViewHandle) -> DeltaHandle: ...
     def scan(self, batch: int, private: bool) -> Entries: ...
     def walk(self, id: int, path: str | bytes, batch: int, private: bool) -> Entries: ...
 
@@ -468,3 +553,34 @@ class FileHandle:
 class Entries:
     def next_batch(self) -> tuple[list[tuple[str, Stat]], list[ApfsError]] | None: ...
     def close(self) -> None: ...
+
+@final
+class GroupHandle:
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def systems(self) -> list[VolumeHandle]: ...
+    @property
+    def data(self) -> list[VolumeHandle]: ...
+    @property
+    def others(self) -> list[VolumeHandle]: ...
+    @property
+    def companions(self) -> list[tuple[str, VolumeHandle]]: ...
+    @property
+    def problems(self) -> list[tuple[str, str]]: ...
+    def view(
+        self, system: Snapshot | None, system_live: bool, data: Snapshot | None, without_data: bool
+    ) -> ViewHandle: ...
+
+@final
+class DeltaHandle:
+    def next_batch(self) -> list[Change | ApfsError]: ...
+    def stats(self) -> tuple[int, tuple[int, int], tuple[int, int], int, int, str | None]: ...
+
+@final
+class HistoryHandle:
+    def __new__(cls, id: int) -> HistoryHandle: ...
+    def add(self, state: int, view: ViewHandle) -> None: ...
+    def versions(self) -> list[tuple[list[int], tuple[str, Stat] | None, Change | None]]: ...

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from ._apfs import DiskHandle
 from ._errors import ApfsError, CorruptError, MisuseError, build
+from ._group import Problem, VolumeGroup
 from ._recipe import remember
 from ._volume import Volume
 
@@ -145,6 +146,11 @@ class Disk:
         return Volumes(self._volumes)
 
     @property
+    def groups(self) -> list[VolumeGroup]:
+        """The volume groups of all containers: each opens as the tree that its macOS shows."""
+        return [group for container in self.containers for group in container.groups]
+
+    @property
     def failures(self) -> list[ApfsError]:
         """Why containers and volumes that should be there could not be opened."""
         return self._handle.failures + [error for found in self._containers for error in found.failures]
@@ -223,10 +229,28 @@ class Container:
         """Transactions that `open` can be asked for, newest first; not all of them need be whole."""
         return self._handle.checkpoints
 
+    def at(self, xid: int) -> Container:
+        """The container at another checkpoint, one of `checkpoints`, whose volumes can be compared with those of this one.
+
+            then = container.at(container.checkpoints[1])
+            changes = then.volumes[0].view.changes(container.volumes[0].view)
+        """
+        return Container(self._disk, self._disk._handle.checkpoint(self.partition, xid))
+
     @property
     def volumes(self) -> Volumes:
         """Its volumes, locked ones too."""
         return Volumes(self._volumes)
+
+    @property
+    def groups(self) -> list[VolumeGroup]:
+        """Its volume groups: the volumes of each macOS, locked ones too."""
+        return [VolumeGroup(self, group) for group in self._handle.groups()[0]]
+
+    @property
+    def group_problems(self) -> list[Problem]:
+        """What is not as it should be with volumes that belong to a group, and concerns no single one."""
+        return [Problem(*problem) for problem in self._handle.groups()[1]]
 
     @property
     def failures(self) -> list[ApfsError]:

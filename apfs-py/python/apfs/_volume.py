@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias, Union
 from uuid import UUID
 
+from ._delta import Delta, Version, history
 from ._errors import build
 from ._path import OnError, Path
 from ._protection import Protection, UnlockRecord, protection_of
 from ._recipe import Recipe, open_view, open_volume, remember
+from ._seal import Seal, SealVerdict, seal_of, verify
 
 if TYPE_CHECKING:
     from ._apfs import HfsInfo, Snapshot, Stat, ViewHandle, VolumeHandle
     from ._disk import Container, Disk
 
 SCAN_BATCH = 1024
+
+AnySnapshot: TypeAlias = Union["Snapshot", str, int, UUID, datetime]
+"""A snapshot, or what tells which one is meant."""
 
 
 class Volume:
@@ -149,18 +155,68 @@ class Volume:
         """Root directory of the live state."""
         return self.view.root
 
-    def open_snapshot(self, snapshot: Snapshot | str | int) -> View:
-        """The state that a snapshot keeps, by name or transaction."""
+    def open_snapshot(self, snapshot: AnySnapshot) -> View:
+        """The state that a snapshot keeps.
+
+        A number is a transaction. A text is a name; else a UUID, a transaction (``42``, ``0x2a``), or a date or time in
+        UTC (``2024-05-01``, ``2024-05-01 12:30:00``): that means the newest one taken until then, of a date until its
+        end. A datetime with a time zone means the same. `NotFoundError` if there is none, or if several fit: the message
+        lists them.
+
+            before = volume.open_snapshot("2024-05-01")
+        """
+        return View(self, self._find_snapshot(snapshot))
+
+    def _find_snapshot(self, wanted: AnySnapshot) -> Snapshot:
+        if isinstance(wanted, str):
+            return self._handle.snapshot(wanted)
+        if isinstance(wanted, datetime):
+            # Without a time zone it could mean any.
+            if wanted.tzinfo is None:
+                raise ValueError("a time needs a time zone, as in datetime(2024, 5, 1, tzinfo=timezone.utc)")
+            until = [known for known in self.snapshots if known.created <= wanted]
+            if until:
+                return max(until, key=lambda known: (known.create_time_ns, known.xid))
         for known in self.snapshots:
             # One that was listed before the volume was unlocked has no id.
-            xid = snapshot if isinstance(snapshot, int) else getattr(snapshot, "xid", None)
-            if snapshot == known.name or xid == known.xid:
-                return View(self, known)
-        raise build("NotFoundError", f"not found: snapshot {snapshot}", None, {})
+            if getattr(wanted, "xid", wanted) == known.xid or (isinstance(wanted, UUID) and wanted == known.uuid):
+                return known
+        raise build("NotFoundError", f"not found: snapshot {wanted}", None, {})
 
-    def at(self, snapshot: Snapshot | str | int | None) -> View:
-        """The state that a snapshot keeps, or the live one for ``None``."""
+    def at(self, snapshot: AnySnapshot | None) -> View:
+        """The state that a snapshot keeps, as for `open_snapshot`, or the live one for ``None``."""
         return self.view if snapshot is None else self.open_snapshot(snapshot)
+
+    def diff(
+        self,
+        from_: View | AnySnapshot | None,
+        to: View | AnySnapshot | None = None,
+        path: str | None = None,
+        *,
+        on_error: OnError | None = None,
+    ) -> Delta:
+        """What differs between two states: snapshots as for `open_snapshot`, ``None`` for the live one, or views.
+
+        Only what is at or below ``path``, on either side, if that is given. `View.changes` says more.
+
+            for change in volume.diff("yesterday"):
+                print(change.op, change.path, change.fields)
+        """
+        first, second = (state if isinstance(state, View) else self.at(state) for state in (from_, to))
+        return first.changes(second, path, on_error=on_error)
+
+    def history(
+        self, path: str, states: Iterable[View] | None = None, *, on_error: OnError | None = None
+    ) -> list[Version]:
+        """All versions of a file, oldest first: over the snapshots and the live state, or the states that are given.
+
+        The file is followed by its number, through renames; the path is looked for in the newest state first. States of
+        older checkpoints are those of volumes from `Container.at`; give states in the order of their transactions.
+        """
+        if states is None:
+            usable = (snapshot for snapshot in self.snapshots if snapshot.unusable_because is None)
+            states = [*(View(self, snapshot) for snapshot in usable), self.view]
+        return history(path, states, on_error)
 
     def scan(
         self, *, private: bool = False, batch: int = SCAN_BATCH, on_error: OnError | None = None
@@ -190,10 +246,10 @@ class Volume:
 class View:
     """A volume at one moment: live, or a snapshot."""
 
-    def __init__(self, volume: Volume, snapshot: Snapshot | None) -> None:
+    def __init__(self, volume: Volume, snapshot: Snapshot | None, handle: ViewHandle | None = None) -> None:
         self._volume = volume
         self._snapshot = snapshot
-        self._handle: ViewHandle = volume._handle.view(snapshot)
+        self._handle = volume._handle.view(snapshot) if handle is None else handle
 
     @property
     def volume(self) -> Volume:
@@ -207,7 +263,7 @@ class View:
 
     @property
     def xid(self) -> int | None:
-        """Transaction of this state; ``None`` on HFS+, which has none."""
+        """Transaction of this state; ``None`` on HFS+, which has none, and for a merged tree, made of several."""
         return self._handle.xid
 
     @property
@@ -222,6 +278,30 @@ class View:
     def path_of(self, file_id: int) -> Path:
         """Path of the file of that number, by its primary link."""
         return Path(self, self._handle.path_of(file_id))
+
+    @property
+    def seal(self) -> Seal | None:
+        """What the volume records of its seal; ``None`` if it is not sealed."""
+        return seal_of(self._handle)
+
+    def verify_seal(self, *, threads: int | None = None) -> SealVerdict | None:
+        """Checks the seal: the root hash, every node, the data of every file. ``None`` if the volume is not sealed.
+
+        On so many threads, or as many as the machine has; other Python threads go on.
+
+            verdict = volume.view.verify_seal()
+            if verdict is not None and not verdict:
+                print(verdict.word, [file.path for file in verdict.files])
+        """
+        return verify(self._handle, threads)
+
+    def changes(self, other: View, path: str | None = None, *, on_error: OnError | None = None) -> Delta:
+        """What another state of the same volume has that this one has not, and the other way round.
+
+        The cost follows what differs, not the size of the volume. States of different checkpoints of one disk can be
+        compared too: `Container.at`. What can't be compared is raised in its place, or handed to ``on_error``.
+        """
+        return Delta(self, other, path, on_error)
 
     def scan(
         self, *, private: bool = False, batch: int = SCAN_BATCH, on_error: OnError | None = None

@@ -65,10 +65,10 @@ pub struct DeltaStats {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Delta<'v> {
-    views: [&'v View; 2],
-    files: Files<'v>,
-    cancel: Option<Cancel<'v>>,
+pub struct Delta<'c> {
+    views: [View; 2],
+    files: Files,
+    cancel: Option<Cancel<'c>>,
     wanted: Option<Method>,
     /// `None` before the first change.
     gathered: Option<Gathered>,
@@ -82,12 +82,11 @@ impl View {
     ///
     /// # Errors
     /// `Unsupported` for states of different containers or volumes, and for those that a revert is dropping.
-    pub fn changes<'v>(&'v self, other: &'v View) -> Result<Delta<'v>> {
+    pub fn changes<'c>(&self, other: &View) -> Result<Delta<'c>> {
         states::check(self, other)?;
-        let views = [self, other];
         Ok(Delta {
-            views,
-            files: Files::new(views),
+            views: [self.clone(), other.clone()],
+            files: Files::new([self, other]),
             cancel: None,
             wanted: None,
             gathered: None,
@@ -98,17 +97,17 @@ impl View {
     }
 }
 
-impl<'v> Delta<'v> {
+impl<'c> Delta<'c> {
     /// Asked now and then whether to stop.
     #[must_use]
-    pub fn cancel(mut self, cancel: Cancel<'v>) -> Delta<'v> {
+    pub fn cancel(mut self, cancel: Cancel<'c>) -> Delta<'c> {
         self.cancel = Some(cancel);
         self
     }
 
     /// Finds leaves in this way, where it can be used.
     #[must_use]
-    pub fn method(mut self, method: Method) -> Delta<'v> {
+    pub fn method(mut self, method: Method) -> Delta<'c> {
         self.wanted = Some(method);
         self
     }
@@ -121,7 +120,7 @@ impl<'v> Delta<'v> {
 
     /// Reads all that differs.
     fn gather(&mut self) -> Result<Gathered> {
-        let [a, b] = self.views;
+        let [a, b] = &self.views.clone();
         let most = a.volume().container().limits().differences;
         let mut gathered = None;
         if self.wanted != Some(Method::Trees) && states::share_a_map(a, b)? {
@@ -138,7 +137,7 @@ impl<'v> Delta<'v> {
         };
         self.sealed_extents(&mut gathered)?;
         gathered.finish_stream()?;
-        match gathered.find_users(self.views, self.cancel) {
+        match gathered.find_users([a, b], self.cancel) {
             Err(Error::Corrupt(finding)) => self.ready.push_back(Err(finding.into())),
             result => result?,
         }
@@ -146,9 +145,9 @@ impl<'v> Delta<'v> {
     }
 
     fn by_map(&mut self, most: usize) -> Result<Option<Gathered>> {
-        let [a, b] = self.views;
+        let [a, b] = &self.views.clone();
         self.stats = DeltaStats { method: Some(Method::Map), ..DeltaStats::default() };
-        let Some([first, second]) = listed(self.views, most, self.cancel, &mut self.stats)? else {
+        let Some([first, second]) = listed([a, b], most, self.cancel, &mut self.stats)? else {
             return Ok(None);
         };
         let leaves =
@@ -158,8 +157,10 @@ impl<'v> Delta<'v> {
         let ready = &mut self.ready;
         records.each(&mut |told| match told {
             Told::Record(side, leaf, index) => {
-                let result = gathered.record(side, leaf, index)?;
-                ready.extend(result.err().map(Err));
+                if let Err(problem) = gathered.record(side, leaf, index)? {
+                    gathered.count()?;
+                    ready.push_back(Err(problem));
+                }
                 Ok(())
             }
             Told::Unreadable(error) => Err(error),
@@ -168,7 +169,7 @@ impl<'v> Delta<'v> {
     }
 
     fn by_trees(&mut self, most: usize) -> Result<Gathered> {
-        let [a, b] = self.views;
+        let [a, b] = &self.views.clone();
         self.stats = DeltaStats { method: Some(Method::Trees), ..DeltaStats::default() };
         let leaves = Pair(
             Leaves::Walk(Walk::new(a.tree(), Shared::Mapped(b.tree()))),
@@ -196,7 +197,7 @@ impl<'v> Delta<'v> {
 
     /// The extents of a sealed volume stand in a tree of their own.
     fn sealed_extents(&mut self, gathered: &mut Gathered) -> Result<()> {
-        let [a, b] = self.views;
+        let [a, b] = &self.views.clone();
         let (Some(first), Some(second)) = (a.sealed_extents(), b.sealed_extents()) else { return Ok(()) };
         gathered.finish_stream()?;
         let common = shared::blocks(first, second)?;
@@ -233,6 +234,7 @@ impl<'v> Delta<'v> {
         if let Some((id, names)) = next {
             match self.files.changes(FileId(id), Some(&names), Some(&gathered.streams)) {
                 Ok(changes) => self.ready.extend(changes.into_iter().map(Ok)),
+                Err(error @ (Error::Limit(_) | Error::Cancelled)) => return Err(error),
                 Err(error) => self.ready.push_back(Err(error)),
             }
         }
@@ -274,6 +276,6 @@ impl fmt::Debug for Delta<'_> {
 }
 
 /// One file in two states, whatever differs between them: for histories.
-pub(super) fn compare_file(files: &mut Files<'_>, id: FileId) -> Result<Vec<Change>> {
+pub(super) fn compare_file(files: &mut Files, id: FileId) -> Result<Vec<Change>> {
     files.changes(id, None, None)
 }

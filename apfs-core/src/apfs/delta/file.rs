@@ -14,6 +14,7 @@ use crate::apfs::record::inode::Inode;
 use crate::apfs::record::key::{self, RecordType};
 use crate::apfs::record::xattr::{DECMPFS_XATTR, RESOURCE_FORK_XATTR};
 use crate::apfs::view::View;
+use crate::base::bytes::len64;
 use crate::base::error::{Error, Result};
 use crate::base::ids::FileId;
 use crate::fs::types::{DirPos, Kind, Stat};
@@ -23,15 +24,16 @@ use crate::fs::view::Fs;
 const BATCH: usize = 256;
 
 /// Both states, with the directories whose place is known by now.
-pub(super) struct Files<'v> {
-    views: [&'v View; 2],
-    places: Pair<Places<'v>>,
+pub(super) struct Files {
+    views: [View; 2],
+    places: Pair<Places>,
+    /// Entries of directories that were read in search of names.
+    searched: usize,
 }
 
-impl<'v> Files<'v> {
-    pub(super) fn new(views: [&'v View; 2]) -> Files<'v> {
-        let [a, b] = views;
-        Files { views, places: Pair(Places::new(a), Places::new(b)) }
+impl Files {
+    pub(super) fn new([a, b]: [&View; 2]) -> Files {
+        Files { views: [a.clone(), b.clone()], places: Pair(Places::new(a), Places::new(b)), searched: 0 }
     }
 
     /// All changes of a file. `names` are those that each state has alone; `streams` is where data differs.
@@ -47,7 +49,7 @@ impl<'v> Files<'v> {
             // Where only the rest of an entry differs, as when the file got a second name, both states have it.
             let other: BTreeSet<_> = of(side.other()).iter().collect();
             for (dir, name) in of(side).iter().filter(|name| !other.contains(name)) {
-                alone.of_mut(side).extend(self.path_in(side, *dir, name));
+                alone.of_mut(side).extend(self.path_in(side, *dir, name)?);
             }
             alone.of_mut(side).sort();
         }
@@ -59,7 +61,7 @@ impl<'v> Files<'v> {
             (None, Some(new)) => [self.path(Side::First, id)?, Some(new.clone())],
             (None, None) => [self.path(Side::First, id)?, self.path(Side::Second, id)?],
         };
-        let [a, b] = self.views;
+        let [a, b] = &self.views;
         let before = paths[0].is_some().then(|| a.stat(id)).transpose()?;
         let after = paths[1].is_some().then(|| b.stat(id)).transpose()?;
         let bare = |op, path: Vec<u8>, old_path: Option<Vec<u8>>, stat: &Stat| Change {
@@ -119,7 +121,7 @@ impl<'v> Files<'v> {
     ) -> Result<()> {
         let [old, new] = stats;
         change.fields = Fields::between(old, new);
-        change.xattrs = xattrs::compare(self.views, id.0, streams)?;
+        change.xattrs = xattrs::compare(self.views.each_ref(), id.0, streams)?;
         change.ranges = self.ranges(stats, streams, change)?.into_iter().map(length).collect();
         if !change.has_content() && change.op == Op::Modified && self.has_other_inode(id)? {
             change.fields = Fields::OTHER;
@@ -147,7 +149,7 @@ impl<'v> Files<'v> {
             Some(streams) if old.private_id == new.private_id => {
                 streams.get(&new.private_id).map_or(Ranges::new(), |found| pieces::clipped(found, size))
             }
-            _ => pieces::clipped(&xattrs::stream_ranges(self.views, ids)?, size),
+            _ => pieces::clipped(&xattrs::stream_ranges(self.views.each_ref(), ids)?, size),
         };
         // What was cut off or added differs, stored or not.
         let kept = ranges.iter().take_while(|(start, _)| *start <= common).count();
@@ -160,7 +162,7 @@ impl<'v> Files<'v> {
     fn has_other_inode(&self, id: FileId) -> Result<bool> {
         let mut links = Vec::new();
         let mut values = Vec::new();
-        for view in self.views {
+        for view in &self.views {
             let Some(record) = view.tree().get(&key::first(id.0, RecordType::Inode))? else { continue };
             if let Ok(inode) = Inode::parse(record.value()) {
                 links.push((inode.raw.parent_id.get(), inode.name.map(<[u8]>::to_vec)));
@@ -172,13 +174,21 @@ impl<'v> Files<'v> {
     }
 
     /// Path of an entry, if its directory is below the root.
-    fn path_in(&mut self, side: Side, dir: u64, name: &[u8]) -> Option<Vec<u8>> {
-        let places = self.places.of_mut(side);
-        places.resolve(dir).then(|| places.path(dir, name).to_vec())
+    fn path_in(&mut self, side: Side, dir: u64, name: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.resolve(side, dir)?.then(|| self.places.of_mut(side).path(dir, name).to_vec()))
     }
 
-    fn view(&self, side: Side) -> &'v View {
-        let [a, b] = self.views;
+    /// True if a directory is below the root. One of which that can't be known is an error.
+    fn resolve(&mut self, side: Side, dir: u64) -> Result<bool> {
+        let places = self.places.of_mut(side);
+        match places.resolve(dir) {
+            true => Ok(true),
+            false => places.why_not(dir).map_or(Ok(false), Err),
+        }
+    }
+
+    fn view(&self, side: Side) -> &View {
+        let [a, b] = &self.views;
         match side {
             Side::First => a,
             Side::Second => b,
@@ -190,7 +200,7 @@ impl<'v> Files<'v> {
         if id == ROOT_DIR {
             return Ok(Some(b"/".to_vec()));
         }
-        let view = self.view(side);
+        let view = self.view(side).clone();
         let Some(record) = view.tree().get(&key::first(id.0, RecordType::Inode))? else { return Ok(None) };
         let inode = Inode::parse(record.value()).map_err(|flaw| flaw.at(record.place("", ""), id.0))?;
         let parent = inode.raw.parent_id.get();
@@ -204,12 +214,18 @@ impl<'v> Files<'v> {
                 return Ok(Some(path));
             }
         }
-        // The file's own name may be an old one: the directory's record counts.
+        // The file's own name may be an old one: the directory's record counts. Many such files in one large directory
+        // would take for ever.
+        let most = view.volume().container().limits().differences;
         let (mut pos, mut batch) = (DirPos::default(), Vec::new());
-        while self.places.of_mut(side).resolve(parent) && !pos.is_end() {
+        while self.resolve(side, parent)? && !pos.is_end() {
             view.read_dir(FileId(parent), &mut pos, &mut batch, BATCH)?;
+            self.searched = self.searched.saturating_add(batch.len());
+            if self.searched > most {
+                return Err(Error::limit("entries searched for names", len64(most), len64(self.searched)));
+            }
             if let Some(entry) = batch.iter().find(|entry| entry.id == id) {
-                return Ok(self.path_in(side, parent, entry.name.as_bytes()));
+                return self.path_in(side, parent, entry.name.as_bytes());
             }
             batch.clear();
         }
@@ -217,7 +233,7 @@ impl<'v> Files<'v> {
     }
 
     fn entry_path(&mut self, side: Side, id: FileId, dir: u64, name: &[u8]) -> Result<Option<Vec<u8>>> {
-        if !self.places.of_mut(side).resolve(dir) {
+        if !self.resolve(side, dir)? {
             return Ok(None);
         }
         let entry = match self.view(side).exact_entry(FileId(dir), name) {
@@ -226,7 +242,7 @@ impl<'v> Files<'v> {
             Err(error) => return Err(error),
         };
         let is_it = entry.is_some_and(|entry| entry.id == id && entry.name.as_bytes() == name);
-        Ok(if is_it { self.path_in(side, dir, name) } else { None })
+        if is_it { self.path_in(side, dir, name) } else { Ok(None) }
     }
 }
 
