@@ -3,6 +3,7 @@
 use super::area::Area;
 use super::bytes::{pack, put};
 use super::disk::{Disk, Role};
+use super::fusion::NX_INCOMPAT_FUSION;
 use super::object::{
     Header, OBJ_EPHEMERAL, OBJ_PHYSICAL, OBJECT_TYPE_CHECKPOINT_MAP, OBJECT_TYPE_NX_REAPER,
     OBJECT_TYPE_NX_SUPERBLOCK,
@@ -52,6 +53,8 @@ pub struct Container {
     pub extra_incompatible_features: u64,
     /// Block of the keybag.
     pub nx_keylocker: Option<u64>,
+    /// What a Fusion pair adds.
+    pub fusion: Option<super::fusion::Fields>,
 }
 
 /// Where the next checkpoint goes in both rings.
@@ -120,7 +123,8 @@ impl Container {
         disk: &Disk,
     ) -> Vec<u8> {
         let mut block = vec![0; disk.block_size];
-        let features = NX_INCOMPAT_VERSION2 | self.extra_incompatible_features;
+        let pair = if self.fusion.is_some() { NX_INCOMPAT_FUSION } else { 0 };
+        let features = NX_INCOMPAT_VERSION2 | pair | self.extra_incompatible_features;
         put(&mut block, 0x020, b"NXSB");
         put(&mut block, 0x024, pack![disk.block_size as u32, self.nx_block_count, 0_u64, 0_u64, features]);
         put(&mut block, 0x048, self.nx_uuid);
@@ -139,6 +143,11 @@ impl Container {
         if let Some(keybag) = self.nx_keylocker {
             put(&mut block, 0x4f0, NX_CRYPTO_SW.to_le_bytes());
             put(&mut block, 0x510, pack![keybag, 1_u64]);
+        }
+        if let Some(fusion) = &self.fusion {
+            put(&mut block, 0x500, fusion.nx_fusion_uuid);
+            let (start, count) = fusion.nx_fusion_wbc;
+            put(&mut block, 0x548, pack![fusion.nx_fusion_mt_oid, fusion.nx_fusion_wbc_oid, start, count]);
         }
         put(&mut block, 0x520, (self.min_block_count << 32 | 4 << 16 | 1).to_le_bytes());
         let o_type = OBJ_EPHEMERAL | OBJECT_TYPE_NX_SUPERBLOCK;

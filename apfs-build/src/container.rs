@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::area::Area;
-use super::checkpoint::{Container, Position, reaper};
+use super::bytes::put;
+use super::checkpoint::{Container, Ephemeral, Position, reaper};
 use super::disk::{Disk, Role};
+use super::fusion::{Fusion, Pair, tier2_flag};
 use super::image::{Checkpoint, Image, VolumeMap};
 use super::keybag::{Member, container_keybag, volume_keybag};
 use super::live::Volume;
+use super::object::fix_checksum;
 use super::omap::{Mapping, OMAP_MANUALLY_MANAGED, Omap};
 use super::spaceman::{Spaceman, State};
 use super::volume::{Segment, VolumeBuilder, VolumeOptions};
@@ -28,6 +31,7 @@ pub struct ImageBuilder {
     block_zero: usize,
     nx_uuid: [u8; 16],
     extra_incompatible_features: u64,
+    fusion: Option<Fusion>,
     volumes: Vec<VolumeBuilder>,
 }
 
@@ -62,6 +66,7 @@ impl ImageBuilder {
             block_zero: 0,
             nx_uuid: *b"test container..",
             extra_incompatible_features: 0,
+            fusion: None,
             volumes: Vec::new(),
         }
     }
@@ -140,6 +145,12 @@ impl ImageBuilder {
         self
     }
 
+    /// Makes it a Fusion pair.
+    pub fn fusion(mut self, fusion: Fusion) -> Self {
+        self.fusion = Some(fusion);
+        self
+    }
+
     /// Adds a volume.
     pub fn volume(mut self, volume: VolumeBuilder) -> Self {
         self.volumes.push(volume);
@@ -151,10 +162,16 @@ impl ImageBuilder {
         assert!(!self.sparse || self.checkpoints == 1, "a sparse container has one checkpoint");
         let mut disk = Disk::new(self.block_size, self.first_xid, self.max_records);
         disk.alloc(1);
+        if self.fusion.is_some() {
+            disk.tier2 = Some(vec![0; self.block_size]);
+        }
         let (desc, data) = self.areas(&mut disk);
         let (nx_spaceman_oid, nx_reaper_oid) = (disk.alloc_oid(), disk.alloc_oid());
         let mut fixed: BTreeSet<u64> =
             [desc.all_blocks(), data.all_blocks(), vec![0]].concat().into_iter().collect();
+        if self.fusion.is_some() {
+            fixed.insert(tier2_flag(self.block_size));
+        }
 
         let (count, mut pending) = transactions(self.volumes, self.checkpoints);
         let options: Vec<_> = pending.iter().map(|(options, _)| options.clone()).collect();
@@ -177,15 +194,20 @@ impl ImageBuilder {
             }
         }
 
+        let pair = self.fusion.as_ref().map(|fusion| Pair::write(fusion, &mut disk));
+        for plan in &mut planned {
+            plan.used.extend(pair.iter().flat_map(|pair| &pair.blocks));
+        }
         let min_blocks = self.min_blocks.unwrap_or((1 << 20) / self.block_size as u64);
-        let spaceman = Spaceman::layout(nx_spaceman_oid, min_blocks, self.sparse, &mut disk);
-        let bytes = spaceman.block_count * self.block_size as u64;
+        let tier2_blocks = self.fusion.as_ref().map_or(0, |fusion| fusion.min_blocks);
+        let spaceman = Spaceman::layout(nx_spaceman_oid, (min_blocks, tier2_blocks), self.sparse, &mut disk);
+        let bytes = spaceman.block_count() * self.block_size as u64;
         let large = bytes >= 128 << 20;
         let container = Container {
             nx_uuid: self.nx_uuid,
-            nx_block_count: spaceman.block_count,
+            nx_block_count: spaceman.block_count(),
             nx_max_file_systems: bytes.div_ceil(512 << 20).clamp(volumes.len().max(1) as u64, 100) as u32,
-            min_block_count: if large { 8 } else { spaceman.main_node_limit() },
+            min_block_count: if large { 8 } else { spaceman.node_limit(0) },
             nx_spaceman_oid,
             nx_reaper_oid,
             nx_fs_oid: volumes.iter().map(|volume| volume.oid).collect(),
@@ -193,20 +215,33 @@ impl ImageBuilder {
             data,
             extra_incompatible_features: self.extra_incompatible_features,
             nx_keylocker: keybags.first().copied(),
+            fusion: pair.as_ref().map(|pair| pair.fields),
         };
-        let checkpoints = write_checkpoints(&container, &spaceman, &planned, self.ring_start, &mut disk);
+        let ephemeral = pair.as_ref().map_or(&[][..], |pair| &pair.ephemeral);
+        let checkpoints =
+            write_checkpoints(&container, &spaceman, (&planned, ephemeral), self.ring_start, &mut disk);
         let zero = &checkpoints[checkpoints.len() - 1 - self.block_zero];
         disk.checkpoint = None;
         let copy = disk.blocks(zero.superblock, 1).to_vec();
         disk.xid = zero.xid;
         disk.write(0, &copy, Role::BlockZero, super::checkpoint::OID_NX_SUPERBLOCK);
+        if let Some(fusion) = &self.fusion {
+            let mut copy = disk.blocks(0, 1).to_vec();
+            put(&mut copy, 0x500, fusion.second_uuid());
+            fix_checksum(&mut copy);
+            disk.blocks_mut(tier2_flag(self.block_size), 1).copy_from_slice(&copy);
+        }
         let mut encrypted = encrypt(&options, &volumes, &mut disk);
+        if let Some(pair) = &pair {
+            pair.fill(&mut disk);
+        }
         encrypted.extend(keybags);
         Image {
             block_size: self.block_size,
-            block_count: spaceman.block_count,
+            block_count: spaceman.block_count(),
             encrypted,
             bytes: disk.bytes,
+            tier2: disk.tier2.unwrap_or_default(),
             places: disk.places,
             checkpoints,
             volumes: volumes.iter().map(VolumeMap::of).collect(),
@@ -254,7 +289,8 @@ fn encrypt(options: &[VolumeOptions], volumes: &[Volume], disk: &mut Disk) -> BT
         .flat_map(|extent| (extent.block..).zip(extent.crypto_id..).take(extent.count as usize))
         .collect();
     let mut blocks = BTreeSet::new();
-    for place in &disk.places {
+    let places = core::mem::take(&mut disk.places);
+    for place in &places {
         let options = place.volume.and_then(|index| options[index].encryption.as_ref());
         let Some(encryption) = options else { continue };
         for block in place.block..place.block + place.count {
@@ -263,12 +299,12 @@ fn encrypt(options: &[VolumeOptions], volumes: &[Volume], disk: &mut Disk) -> BT
                 Role::Data => stated.get(&block).copied().unwrap_or_else(|| encryption.tweak_of(block)),
                 _ => continue,
             };
-            let start = block as usize * disk.block_size;
-            let bytes = &mut disk.bytes[start..start + disk.block_size];
-            encryption.encrypt(tweak, disk.block_size, bytes);
+            let size = disk.block_size;
+            encryption.encrypt(tweak, size, disk.blocks_mut(block, 1));
             blocks.insert(block);
         }
     }
+    disk.places = places;
     blocks
 }
 
@@ -316,7 +352,7 @@ fn plan(volumes: &mut [Volume], fixed: &BTreeSet<u64>, disk: &mut Disk) -> Plann
 fn write_checkpoints(
     container: &Container,
     spaceman: &Spaceman,
-    planned: &[Planned],
+    (planned, ephemeral): (&[Planned], &[Ephemeral]),
     start: Position,
     disk: &mut Disk,
 ) -> Vec<Checkpoint> {
@@ -333,6 +369,7 @@ fn write_checkpoints(
         let state = State { number: number as u64, used: &used, freed: &freed, is_first: number == 0 };
         let mut objects = spaceman.write(&state, disk);
         objects.insert(1, reaper(container.nx_reaper_oid, disk.block_size));
+        objects.extend_from_slice(ephemeral);
         let volumes = container.nx_fs_oid.len();
         let (superblock, next) = container.write_checkpoint(at, objects, plan.nx_omap_oid, volumes, disk);
         at = next;

@@ -3,6 +3,7 @@
 use core::ops::RangeInclusive;
 
 use super::bytes::put;
+use super::fusion::{Copy, tier2_flag};
 use super::object::Header;
 
 /// What a block is.
@@ -40,6 +41,15 @@ pub enum Role {
     Keybag,
     /// Content of a data stream; `oid` is the stream's id.
     Data,
+    /// Tree of copies on the main device of blocks of tier 2.
+    MiddleTreeNode,
+    /// Such a copy.
+    MiddleCopy,
+    /// State of the write-back cache.
+    WriteCache,
+    WriteCacheList,
+    /// Content in the write-back cache.
+    CachedData,
 }
 
 /// One object or run of data on the device.
@@ -68,6 +78,12 @@ pub struct Place {
 pub struct Disk {
     pub block_size: usize,
     pub bytes: Vec<u8>,
+    /// The second device of a Fusion pair.
+    pub tier2: Option<Vec<u8>>,
+    /// Content goes to the second device.
+    pub to_tier2: bool,
+    /// Copies of content on the main device, wanted once everything is written.
+    pub copies: Vec<Copy>,
     /// The running transaction.
     pub xid: u64,
     /// `nx_next_oid`.
@@ -86,6 +102,9 @@ impl Disk {
         Disk {
             block_size,
             bytes: Vec::new(),
+            tier2: None,
+            to_tier2: false,
+            copies: Vec::new(),
             xid,
             next_oid: 1024,
             max_records,
@@ -117,18 +136,36 @@ impl Disk {
         self.next_oid - 1
     }
 
+    /// The same for content: on the device where that goes.
+    pub fn alloc_data(&mut self, count: u64) -> u64 {
+        let Some(tier2) = self.tier2.as_mut().filter(|_| self.to_tier2) else { return self.alloc(count) };
+        let first = (tier2.len() / self.block_size) as u64;
+        tier2.resize(tier2.len() + count as usize * self.block_size, 0);
+        first | tier2_flag(self.block_size)
+    }
+
     pub fn blocks(&self, first: u64, count: u64) -> &[u8] {
-        let at = first as usize * self.block_size;
-        &self.bytes[at..at + count as usize * self.block_size]
+        let flag = tier2_flag(self.block_size);
+        let device = if first & flag == 0 { &self.bytes } else { self.tier2.as_ref().unwrap() };
+        let at = (first & !flag) as usize * self.block_size;
+        &device[at..at + count as usize * self.block_size]
+    }
+
+    pub fn blocks_mut(&mut self, first: u64, count: u64) -> &mut [u8] {
+        let flag = tier2_flag(self.block_size);
+        let device = if first & flag == 0 { &mut self.bytes } else { self.tier2.as_mut().unwrap() };
+        let at = (first & !flag) as usize * self.block_size;
+        &mut device[at..at + count as usize * self.block_size]
     }
 
     /// Writes whole blocks and records what they are.
     pub fn write(&mut self, block: u64, object: &[u8], role: Role, oid: u64) -> &mut Place {
-        put(&mut self.bytes, block as usize * self.block_size, object);
+        let count = (object.len() / self.block_size) as u64;
+        put(self.blocks_mut(block, count), 0, object);
         self.places.push(Place {
             role,
             block,
-            count: (object.len() / self.block_size) as u64,
+            count,
             oid,
             xid: self.xid,
             checkpoint: self.checkpoint,
@@ -153,7 +190,7 @@ impl Disk {
         let mut blocks = data.to_vec();
         blocks.resize(data.len().next_multiple_of(self.block_size), 0);
         let count = (blocks.len() / self.block_size) as u64;
-        let first = self.alloc(count);
+        let first = self.alloc_data(count);
         self.write(first, &blocks, Role::Data, oid);
         (first, count)
     }

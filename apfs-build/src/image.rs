@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::disk::{Place, Role};
+use super::fusion::tier2_flag;
 use super::live::Volume;
 use super::object::fix_checksum;
 use super::stream::Extent;
@@ -53,6 +54,8 @@ pub struct Image {
     pub block_count: u64,
     /// All of it; of a sparse one what is not zero.
     pub bytes: Vec<u8>,
+    /// The second device of a Fusion pair.
+    pub tier2: Vec<u8>,
     /// Everything written, in the order it was written.
     pub places: Vec<Place>,
     /// Oldest first.
@@ -123,14 +126,18 @@ impl Image {
 
     /// The block's bytes.
     pub fn block(&self, block: u64) -> &[u8] {
-        let at = block as usize * self.block_size;
-        &self.bytes[at..at + self.block_size]
+        let flag = tier2_flag(self.block_size);
+        let device = if block & flag == 0 { &self.bytes } else { &self.tier2 };
+        let at = (block & !flag) as usize * self.block_size;
+        &device[at..at + self.block_size]
     }
 
     /// The block's bytes, to be damaged: its checksum stays as it is.
     pub fn block_mut(&mut self, block: u64) -> &mut [u8] {
-        let at = block as usize * self.block_size;
-        &mut self.bytes[at..at + self.block_size]
+        let flag = tier2_flag(self.block_size);
+        let device = if block & flag == 0 { &mut self.bytes } else { &mut self.tier2 };
+        let at = (block & !flag) as usize * self.block_size;
+        &mut device[at..at + self.block_size]
     }
 
     /// Changes a one-block object and makes its checksum right again.

@@ -36,6 +36,8 @@ pub(super) struct Volume {
     snap_meta_ext_oid: u64,
     integrity_meta_oid: u64,
     committed: Option<Committed>,
+    /// Whether content goes to tier 2.
+    to_tier2: bool,
 }
 
 impl Volume {
@@ -58,6 +60,7 @@ impl Volume {
             snap_meta_ext_oid,
             integrity_meta_oid: if sealed { disk.alloc_oid() } else { 0 },
             committed: None,
+            to_tier2: false,
         }
     }
 
@@ -65,9 +68,11 @@ impl Volume {
     pub(super) fn run(&mut self, segment: Segment, disk: &mut Disk) {
         disk.volume = Some(self.index);
         self.committed = None;
+        disk.to_tier2 = self.to_tier2;
         for change in segment.changes {
             change(&mut self.content, disk);
         }
+        self.to_tier2 = core::mem::take(&mut disk.to_tier2);
         let records = catalog::records(&self.content, &self.style(), disk);
         self.tree.update(records, disk, &mut self.omap);
         if self.sealed() {

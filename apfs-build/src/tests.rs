@@ -1,8 +1,9 @@
 //! Whole images, checked by what the builder itself says about them.
 
 use super::bytes::{u16_at, u32_at, u64_at};
+use super::fusion::CopyKind;
 use super::object::{Header, OBJ_PHYSICAL, checksum_is_right};
-use super::{Image, ImageBuilder, Role, VolumeBuilder};
+use super::{Fusion, Image, ImageBuilder, Role, VolumeBuilder};
 
 fn volume(name: &str) -> VolumeBuilder {
     VolumeBuilder::new(name)
@@ -17,7 +18,8 @@ fn volume(name: &str) -> VolumeBuilder {
 }
 
 fn has_header(role: Role) -> bool {
-    !matches!(role, Role::Data | Role::ChunkBitmap | Role::PoolBitmap)
+    use Role::{CachedData, ChunkBitmap, Data, MiddleCopy, PoolBitmap};
+    !matches!(role, Data | ChunkBitmap | PoolBitmap | MiddleCopy | CachedData)
 }
 
 fn check_objects(image: &Image) {
@@ -103,4 +105,25 @@ fn damage_is_where_it_was_put_and_checksums_stay_right() {
     let omap = image.newest().nx_omap_oid;
     image.corrupt(omap);
     assert!(!checksum_is_right(image.block(omap)));
+}
+
+#[test]
+fn a_fusion_pair_has_content_on_both_devices_and_its_trees_on_one() {
+    let flag = super::fusion::tier2_flag(4096);
+    let volume = VolumeBuilder::new("F").file("/main", [1; 9000]).on_tier2(true).file("/slow", [2; 9000]);
+    let volume =
+        volume.copy_on_main("/slow", CopyKind::Dirty, 1, 2).copy_on_main("/slow", CopyKind::Cached, 0, 1);
+    let image = ImageBuilder::new().fusion(Fusion::default()).volume(volume).build();
+    check_objects(&image);
+    assert!(image.data_of(0, "/main").iter().all(|extent| extent.block < flag));
+    let slow = image.data_of(0, "/slow")[0];
+    assert!(slow.block > flag);
+    // Where copies are newer, tier 2 holds other bytes.
+    assert_eq!((image.block(slow.block)[0], image.block(slow.block + 2)[0]), (!2, !2));
+    assert_eq!(image.block_of(Role::MiddleCopy), image.block_of(Role::MiddleTreeNode) - 2);
+    assert_eq!(image.block(image.block_of(Role::CachedData)), [2; 4096]);
+    assert!(image.places.iter().all(|place| place.block < flag || place.role == Role::Data));
+    // The copy of block 0 differs in the pair's id and its checksum.
+    let differ: Vec<_> = (0..4096).filter(|n| image.block(0)[*n] != image.block(flag)[*n]).collect();
+    assert!(differ.contains(&0x50f) && differ.iter().all(|n| *n < 8 || *n == 0x50f), "{differ:?}");
 }

@@ -4,8 +4,8 @@ use super::disk::{Disk, Role};
 use super::node::{Form, Info, Node, Record};
 use super::object::{
     Header, OBJ_EPHEMERAL, OBJ_PHYSICAL, OBJECT_TYPE_BLOCKREFTREE, OBJECT_TYPE_BTREE, OBJECT_TYPE_BTREE_NODE,
-    OBJECT_TYPE_EXTENT_LIST_TREE, OBJECT_TYPE_FEXT_TREE, OBJECT_TYPE_OMAP, OBJECT_TYPE_OMAP_SNAPSHOT,
-    OBJECT_TYPE_SNAPMETATREE, OBJECT_TYPE_SPACEMAN_FREE_QUEUE,
+    OBJECT_TYPE_EXTENT_LIST_TREE, OBJECT_TYPE_FEXT_TREE, OBJECT_TYPE_FUSION_MIDDLE_TREE, OBJECT_TYPE_OMAP,
+    OBJECT_TYPE_OMAP_SNAPSHOT, OBJECT_TYPE_SNAPMETATREE, OBJECT_TYPE_SPACEMAN_FREE_QUEUE,
 };
 
 /// What distinguishes the kinds of trees.
@@ -28,6 +28,7 @@ pub const EXTENTREF: Kind = physical(OBJECT_TYPE_BLOCKREFTREE, Form::Variable, 0
 pub const SNAP_META: Kind = physical(OBJECT_TYPE_SNAPMETATREE, Form::Variable, 0x52);
 pub const FEXT: Kind = physical(OBJECT_TYPE_FEXT_TREE, Form::Fixed { key: 16, value: 16 }, 0x10);
 pub const EXTENT_LIST: Kind = physical(OBJECT_TYPE_EXTENT_LIST_TREE, Form::Fixed { key: 8, value: 16 }, 0x10);
+pub const MIDDLE: Kind = physical(OBJECT_TYPE_FUSION_MIDDLE_TREE, Form::Fixed { key: 8, value: 16 }, 0x10);
 pub const FREE_QUEUE: Kind = Kind {
     o_subtype: OBJECT_TYPE_SPACEMAN_FREE_QUEUE,
     storage: OBJ_EPHEMERAL,

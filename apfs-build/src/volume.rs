@@ -8,9 +8,11 @@ use super::content::{Content, Inode, S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFSOC
 use super::disk::Disk;
 use super::encryption::Encryption;
 use super::fstree::Protection;
+use super::fusion::{Copy, CopyKind, tier2_flag};
 use super::namehash::{Forms, Keys};
 use super::records::Key;
 use super::seal::Seal;
+use super::stream::Extent;
 
 pub const ROLE_SYSTEM: u16 = 0x01;
 pub const ROLE_DATA: u16 = 0x40;
@@ -246,7 +248,7 @@ impl VolumeBuilder {
             let piece = blocks * disk.block_size;
             for (index, part) in data.chunks(piece).enumerate() {
                 content.overwrite(&path, (index * piece) as u64, part, disk);
-                disk.alloc(1);
+                disk.alloc_data(1);
             }
         })
     }
@@ -388,6 +390,25 @@ impl VolumeBuilder {
     pub fn orphan(self, path: &str) -> Self {
         let path = path.to_owned();
         self.change(move |content, disk| content.orphan(&path, disk))
+    }
+
+    /// What follows is written to tier 2 of a Fusion pair, or to the main device again.
+    pub fn on_tier2(self, on: bool) -> Self {
+        self.change(move |_, disk| disk.to_tier2 = on)
+    }
+
+    /// Has the main device hold a copy of some blocks of a file on tier 2: `from` and `count` in its data.
+    pub fn copy_on_main(self, path: &str, kind: CopyKind, from: u64, count: u64) -> Self {
+        let path = path.to_owned();
+        self.change(move |content, disk| {
+            let stream = content.inode_at(&path).private_id;
+            let holds = |extent: &&Extent| (extent.logical..extent.logical + extent.count).contains(&from);
+            let extent = content.streams[&stream].extents.iter().find(holds).unwrap();
+            assert!(from + count <= extent.logical + extent.count, "the blocks lie in one extent");
+            let target = extent.block + (from - extent.logical);
+            assert!(target >= tier2_flag(disk.block_size), "the blocks lie on tier 2");
+            disk.copies.push(Copy { kind, target, count });
+        })
     }
 
     /// Renames or moves.

@@ -353,7 +353,7 @@ impl Session {
             let view = volume.snapshot(wanted).and_then(|snapshot| self.unlocking(volume, || at(&snapshot)));
             match view {
                 // Said only if no volume has it, unless several of one volume fit.
-                Err(Error::NotFound(text)) if !text.contains("several") => {}
+                Err(Error::NotFound(text)) if !is_ambiguous(&text) => {}
                 view => take(view, &what),
             }
             return;
@@ -391,6 +391,11 @@ pub(crate) fn chosen<'m>(machines: &'m [Machine], wanted: &str) -> Vec<(&'m Mach
     };
     let exact: Vec<_> = all.clone().filter(|found| matches(found, true)).collect();
     if exact.is_empty() { all.filter(|found| matches(found, false)).collect() } else { exact }
+}
+
+/// True if nothing was found since several fit.
+pub(crate) fn is_ambiguous(text: &str) -> bool {
+    text.starts_with("one snapshot ")
 }
 
 fn describe(volume: &Volume, snapshot: &Snapshot) -> String {

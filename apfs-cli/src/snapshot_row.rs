@@ -27,6 +27,9 @@ pub(crate) struct SnapshotRow {
     usable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<&'static str>,
+    /// What deleting it alone would free, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frees_bytes: Option<u64>,
     /// The name as stored, for text.
     #[serde(skip)]
     pub(crate) stored_name: Name,
@@ -52,6 +55,7 @@ impl SnapshotRow {
             flag_names: snapshot.flag_words().collect(),
             usable: reason.is_none(),
             reason,
+            frees_bytes: None,
             stored_name: snapshot.name.clone(),
         }
     }

@@ -12,13 +12,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use apfs_fuzz::check;
-use apfs_fuzz::hfs;
+use apfs_fuzz::delta;
 use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
 use apfs_fuzz::patch::{Input, Patch};
 use apfs_fuzz::rng::Rng;
-use apfs_fuzz::target;
 
 #[global_allocator]
 static METER: Meter = Meter;
@@ -34,11 +32,12 @@ static PANIC: Mutex<String> = Mutex::new(String::new());
 type Target = (&'static str, fn(&mut Rng) -> Input, fn(&[u8]));
 
 /// They take turns.
-const HUNTED: [Target; 4] = [
-    ("image", fresh, target::image),
-    ("hfs_volume", hfs::fresh, hfs::volume),
-    ("check of APFS", fresh, check::of_apfs),
-    ("check of HFS+", hfs::fresh, check::of_hfs),
+const HUNTED: [Target; 1] = [
+    //TMP("image", fresh, target::image),
+    //TMP("hfs_volume", hfs::fresh, hfs::volume),
+    //TMP("check of APFS", fresh, check::of_apfs),
+    ("delta", fresh, delta::delta),
+    //TMP("check of HFS+", hfs::fresh, check::of_hfs),
 ];
 
 type Running = Arc<Mutex<(Instant, Vec<u8>)>>;

@@ -12,6 +12,7 @@
 //! | [`udif`] | disk images, and the promises about them |
 //! | [`hfs`] | HFS+ volumes, their nodes and records |
 //! | [`check`] | checks of both file systems |
+//! | [`delta`] | comparisons of states |
 //! | [`journal`] | journals of HFS+, and the promises about their replay |
 //! | [`space`] | the promises about the blocks of a container and their owners |
 //! | [`view`] | the promises about a mounted volume |
@@ -19,6 +20,7 @@
 
 pub mod check;
 pub mod codec;
+pub mod delta;
 pub mod fix;
 pub mod hfs;
 pub mod journal;

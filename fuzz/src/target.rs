@@ -24,6 +24,7 @@ use apfs_core::text::name::NameRule;
 use apfs_core::{AnyFs, BlockSize, Corrupt, Disk, Limits, Observer, OpenOptions, ReadAt, Secret};
 
 use crate::codec;
+use crate::delta;
 use crate::hfs;
 use crate::journal;
 use crate::patch::{Input, Patch, region_of};
@@ -51,6 +52,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("udif", udif),
     ("plist", plist),
     ("journal", journal::journal),
+    ("delta", delta::delta),
     ("hfs_volume", hfs::volume),
     ("hfs_node", hfs::node),
     ("hfs_record", hfs::record),

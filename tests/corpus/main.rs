@@ -13,6 +13,7 @@
 mod check_apfs;
 mod check_hfs;
 mod corestorage;
+mod delta;
 mod disks;
 mod hfs;
 mod images;

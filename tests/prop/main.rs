@@ -11,5 +11,6 @@
 )]
 
 mod cursor;
+mod delta;
 mod edits;
 mod space;

@@ -17,10 +17,12 @@ pub mod corpus;
 pub mod delta;
 pub mod device;
 pub mod digest;
+pub mod fusion;
 pub mod hfs_images;
 pub mod hfs_volumes;
 pub mod listing;
 pub mod macs;
+pub mod pairs;
 pub mod sample;
 pub mod sealed;
 

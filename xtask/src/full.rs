@@ -59,7 +59,7 @@ pub(crate) fn full() -> Result<(), Failed> {
     let mut peers = cargo(&["bench", "-p", "apfs-benches", "--bench", "peers"]);
     peers.env("APFS_LAB_IMAGES", &images).env("APFS_BIN", &program);
     run(peers)?;
-    for bench in ["codecs", "crypt"] {
+    for bench in ["codecs", "crypt", "delta"] {
         run(cargo(&["bench", "-p", "apfs-benches", "--bench", bench]))?;
     }
     expand_images(&program)?;

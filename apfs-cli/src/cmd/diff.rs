@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 
+use apfs_core::apfs::View;
 use apfs_core::apfs::delta::{Change, DeltaStats, Op};
-use apfs_core::{AnyVolume, Class, Error};
+use apfs_core::text::name::NameRule;
+use apfs_core::{AnyVolume, Class, Error, FsExt};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
@@ -11,7 +13,7 @@ use crate::args::Common;
 use crate::change_row::{self, ChangeRow};
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
-use crate::session::{Placed, Session};
+use crate::session::{Placed, Session, is_ambiguous};
 use crate::state::State;
 
 #[derive(Debug, ClapArgs)]
@@ -40,7 +42,7 @@ pub(crate) struct Diff {
     #[arg(value_name = "B")]
     to: State,
 
-    /// Only what is at or below this path, on either side
+    /// Only what is at or below this path, in either state
     #[arg(value_name = "PATH")]
     path: Option<OsString>,
 
@@ -56,6 +58,7 @@ pub(crate) struct Diff {
 /// How much differs.
 #[derive(Debug, Default, Serialize)]
 struct Counts {
+    part: usize,
     volume: String,
     created: u64,
     deleted: u64,
@@ -66,6 +69,15 @@ struct Counts {
     index_nodes: [u64; 2],
     omap_nodes: u64,
     omap_nodes_passed: u64,
+}
+
+/// A change and where it is.
+#[derive(Debug, Serialize)]
+struct PlacedRow<'c> {
+    part: usize,
+    volume: &'c str,
+    #[serde(flatten)]
+    change: ChangeRow<'c>,
 }
 
 impl Counts {
@@ -100,45 +112,61 @@ pub(crate) fn run(args: &Diff) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
     let session = Session::open(&args.common)?;
     let mut out = Out::new();
+    let volumes = session.volumes(&mut outcome)?;
+    let has_several = volumes.len() > 1;
     let (mut missing, mut compared, mut differs) = (None, false, false);
-    for Placed { part, volume, .. } in session.volumes(&mut outcome)? {
+    for Placed { part, volume, .. } in volumes {
         let AnyVolume::Apfs(volume) = volume else { continue };
+        let what = format!("volume {}", volume.name());
         let states = args.from.open(&session, part, &volume).and_then(|from| {
             let to = args.to.open(&session, part, &volume)?;
-            Ok((from, to))
+            let filter = Filter::new(args.path.as_ref(), [&from, &to])?;
+            Ok((from, to, filter))
         });
-        let name = volume.name().to_string();
-        let (from, to) = match states {
+        let (from, to, filter) = match states {
             Ok(states) => states,
-            Err(error) if error.class() == Class::NotFound => {
-                missing = missing.or(Some(Failure::Core(format!("volume {name}"), error)));
+            // Another volume may have it.
+            Err(Error::NotFound(text)) if !is_ambiguous(&text) => {
+                missing = missing.or(Some(Failure::Core(what, Error::NotFound(text))));
                 continue;
             }
             Err(error) => {
-                outcome.problem(format!("volume {name}: {error}"));
+                outcome.problem(format!("{what}: {error}"));
                 compared = true;
                 continue;
             }
         };
         compared = true;
-        let mut counts = Counts { volume: name.clone(), ..Counts::default() };
-        let mut delta = from.changes(&to).map_err(Failure::core(format!("volume {name}")))?;
+        let mut counts = Counts { part, volume: volume.name().to_string(), ..Counts::default() };
+        let mut delta = match from.changes(&to) {
+            Ok(delta) => delta,
+            Err(error) => {
+                outcome.problem(format!("{what}: {error}"));
+                continue;
+            }
+        };
+        if has_several && !args.stat && !args.common.json {
+            out.display(format_args!("{}:", volume.name()))?;
+            out.line()?;
+        }
         for change in &mut delta {
             match change {
-                Ok(change) if is_below(&change, args.path.as_ref()) => {
+                Ok(change) if filter.wants(&change) => {
                     counts.add(&change);
                     if args.stat {
                     } else if args.common.json {
-                        out.json(&ChangeRow::new(&change))?;
+                        out.json(&PlacedRow {
+                            part,
+                            volume: &counts.volume,
+                            change: ChangeRow::new(&change),
+                        })?;
                     } else {
                         change_row::line(&mut out, &change)?;
                     }
                 }
                 Ok(_) => {}
-                Err(error @ (Error::Limit(_) | Error::Cancelled)) => {
-                    return Err(Failure::Core(format!("volume {name}"), error));
-                }
-                Err(error) => outcome.problem(format!("volume {name}: {error}")),
+                Err(error @ (Error::Limit(_) | Error::Cancelled)) => return Err(Failure::Core(what, error)),
+                Err(error) => outcome.problem(format!("{what}: {error}")),
             }
         }
         counts.read(delta.stats());
@@ -152,6 +180,9 @@ pub(crate) fn run(args: &Diff) -> Result<Outcome, Failure> {
     if let (false, Some(failure)) = (compared, missing) {
         return Err(failure);
     }
+    if !compared {
+        return Err(Failure::Usage("no APFS volume: HFS+ keeps one state only".to_owned()));
+    }
     out.flush()?;
     if args.exit_code && differs {
         outcome.differs();
@@ -159,20 +190,55 @@ pub(crate) fn run(args: &Diff) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// True if a change is at or below a path, on either side.
-fn is_below(change: &Change, path: Option<&OsString>) -> bool {
-    let Some(path) = path else { return true };
-    let trimmed = path.as_encoded_bytes().trim_ascii_end();
-    let mut base = trimmed;
-    while let Some(rest) = base.strip_suffix(b"/") {
-        base = rest;
+/// The part of a volume that was asked for.
+struct Filter {
+    /// Components of the path; none for all of it.
+    base: Vec<Vec<u8>>,
+    rule: NameRule,
+}
+
+impl Filter {
+    /// A path counts that either state has.
+    fn new(path: Option<&OsString>, views: [&View; 2]) -> apfs_core::Result<Filter> {
+        let rule = views[0].name_rule();
+        let Some(path) = path.map(|path| path.as_encoded_bytes()) else {
+            return Ok(Filter { base: Vec::new(), rule });
+        };
+        let mut found = false;
+        for view in views {
+            match view.find_no_follow(path) {
+                Ok(_) => found = true,
+                Err(error) if matches!(error.class(), Class::NotFound | Class::WrongKind) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !found {
+            let text = format!("{}: neither state has it", String::from_utf8_lossy(path));
+            return Err(Error::not_found(text));
+        }
+        Ok(Filter { base: components(path).map(<[u8]>::to_vec).collect(), rule })
     }
-    let base = base.strip_prefix(b"/").unwrap_or(base);
-    let is_in = |path: &[u8]| {
-        let rest = path.strip_prefix(b"/").and_then(|path| path.strip_prefix(base));
-        base.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-    };
-    is_in(&change.path) || change.old_path.as_deref().is_some_and(is_in)
+
+    /// True if a change is at or below the path, on either side, or if what is there was renamed with a directory above.
+    fn wants(&self, change: &Change) -> bool {
+        let paths = [Some(&change.path), change.old_path.as_ref()];
+        paths.into_iter().flatten().any(|path| {
+            let mut names = components(path);
+            for one in &self.base {
+                match names.next() {
+                    Some(name) if self.rule.same(one, name) => {}
+                    Some(_) => return false,
+                    None => return change.op == Op::Renamed,
+                }
+            }
+            true
+        })
+    }
+}
+
+/// Names in a path.
+fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".")
 }
 
 fn summary(out: &mut Out, counts: &Counts) -> std::io::Result<()> {

@@ -85,6 +85,20 @@ impl Layers {
         self.runs.insert(start, (end, target));
     }
 
+    /// Puts something under all runs, where there is none.
+    pub(crate) fn fill(&mut self, target: Target) {
+        let mut gaps = Vec::new();
+        let mut behind = 0u64;
+        for (start, (end, _)) in &self.runs {
+            gaps.push((behind, *start));
+            behind = *end;
+        }
+        gaps.push((behind, u64::MAX));
+        self.runs.extend(
+            gaps.into_iter().filter(|(start, end)| start < end).map(|(start, end)| (start, (end, target))),
+        );
+    }
+
     /// Forgets what is unclear: it is read from tier 2.
     pub(crate) fn drop_unclear(&mut self) {
         self.runs.retain(|_, (_, target)| !matches!(target, Target::Unclear(_)));

@@ -139,7 +139,8 @@ impl Omap {
     /// Every object with a mapping newer than `after` and not newer than `upto`, in the order of ids.
     ///
     /// A node of the map that is itself not newer than `after` holds no such mapping (sheet apfs-02, section 6): it is
-    /// read, since only its header tells, and not looked into. `seen` is told of every node whether it is newer.
+    /// read, since only its header tells, and not looked into beyond the mappings of leaves, which must agree. `seen` is
+    /// told of every node whether it is newer.
     pub(crate) fn changed(
         &self,
         after: Xid,
@@ -150,10 +151,18 @@ impl Omap {
         let mut enters = |node: &Node| {
             let newer = node.header().xid > after;
             seen(newer);
-            newer
+            let mut mappings = (0..if newer || node.level() > 0 { 0 } else { node.count() })
+                .filter_map(|index| decode(node.key(index), node.value(index).unwrap_or(&[])));
+            match mappings.find(|(_, mapping)| mapping.xid > after) {
+                Some((_, mapping)) => {
+                    let place = node.place("o_xid");
+                    Err(Error::from(Corrupt::new(Damage::Transaction, place).found(mapping.xid)))
+                }
+                None => Ok(newer),
+            }
         };
         let root = self.tree.root().clone();
-        if !enters(&root) {
+        if !enters(&root)? {
             return Ok(());
         }
         let mut descent = Descent::into(root);
@@ -161,7 +170,7 @@ impl Omap {
         while let Some((node, index)) = descent.entry() {
             if node.level() > 0 {
                 let child = descent.child(&self.tree, &node, index)?;
-                if enters(&child) {
+                if enters(&child)? {
                     descent.enter(child);
                 }
                 continue;

@@ -2,11 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::fs::ROOT_DIR;
 use super::view::View;
+use crate::base::error::Error;
 use crate::base::ids::FileId;
 use crate::fs::types::{DirEntry, DirPos, Kind};
 use crate::fs::view::Fs;
@@ -37,8 +39,8 @@ enum Reach {
 pub(super) struct Places {
     view: View,
     dirs: BTreeMap<u64, Dir>,
-    /// Directories that could not be found at all.
-    lost: BTreeSet<u64>,
+    /// Directories that could not be found at all, with the damage that may be why.
+    lost: BTreeMap<u64, Option<Error>>,
     /// Directories all of whose directories are in `dirs`.
     listed: BTreeSet<u64>,
     path: Vec<u8>,
@@ -51,7 +53,7 @@ impl Places {
         Places {
             view: view.clone(),
             dirs: BTreeMap::new(),
-            lost: BTreeSet::new(),
+            lost: BTreeMap::new(),
             listed: BTreeSet::new(),
             path: Vec::new(),
             path_dir: None,
@@ -87,12 +89,13 @@ impl Places {
             if here == ROOT_DIR.0 {
                 break Some(0);
             }
-            if passed.len() > self.view.limits().directory_depth || self.lost.contains(&here) {
+            if passed.len() > self.view.limits().directory_depth || self.lost.contains_key(&here) {
                 break None;
             }
-            if !self.dirs.contains_key(&here) {
-                self.look_up(here);
-            }
+            let why = match self.dirs.contains_key(&here) {
+                true => None,
+                false => self.look_up(here),
+            };
             match self.dirs.get(&here) {
                 Some(Dir { reach: Reach::Root(depth), .. }) => break Some(*depth),
                 Some(Dir { reach: Reach::Nowhere, .. }) => break None,
@@ -101,7 +104,7 @@ impl Places {
                     here = *parent;
                 }
                 None => {
-                    self.lost.insert(here);
+                    self.lost.insert(here, why);
                     break None;
                 }
             }
@@ -119,20 +122,40 @@ impl Places {
 
     /// Finds the place of a directory whose parent comes later in key order or lies outside the scanned range:
     /// where its inode says, if the parent's own record agrees; else wherever that parent lists it.
-    fn look_up(&mut self, dir: u64) {
-        let Ok(links) = self.view.links(FileId(dir)) else { return };
+    /// Gives what could not be read on the way.
+    fn look_up(&mut self, dir: u64) -> Option<Error> {
+        let links = match self.view.links(FileId(dir)) {
+            Ok(links) => links,
+            Err(Error::NotFound(_)) => return None,
+            Err(error) => return Some(error),
+        };
+        let mut damage = None;
         for (parent, name) in links {
-            let entry = self.view.exact_entry(parent, name.as_bytes()).ok().flatten();
+            let entry = self.view.exact_entry(parent, name.as_bytes());
+            let entry = entry.map_err(|error| damage = Some(error)).ok().flatten();
             if entry.is_some_and(|entry| entry.id.0 == dir && entry.kind == Kind::Dir && entry.name == name) {
                 let place = Dir { parent: parent.0, name: name.as_bytes().into(), reach: Reach::NotYetKnown };
                 self.dirs.insert(dir, place);
-                return;
+                return None;
             }
             self.list_dirs_of(parent);
             if self.dirs.contains_key(&dir) {
-                return;
+                return None;
             }
         }
+        damage
+    }
+
+    /// The damage that may be why a directory does not resolve, if any was met.
+    pub(super) fn why_not(&self, dir: u64) -> Option<Error> {
+        let mut here = dir;
+        for _ in 0..=self.view.limits().directory_depth {
+            match self.dirs.get(&here) {
+                Some(known) => here = known.parent,
+                None => return self.lost.get(&here)?.as_ref().map(again),
+            }
+        }
+        None
     }
 
     /// True if this entry is the one place of a directory.
@@ -200,6 +223,15 @@ impl Places {
         }
         self.path_dir = Some((dir, self.path.len()));
         &self.path
+    }
+}
+
+/// The same error once more.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Corrupt(finding) => finding.clone().into(),
+        Error::Io(failed) => Error::io(failed.offset, failed.len, failed.cause.to_string()),
+        other => Error::unsupported(other.to_string(), ""),
     }
 }
 

@@ -1,21 +1,23 @@
 //! Snapshots of a volume (sheet apfs-05, sections 1 to 4).
 
-use alloc::string::ToString;
+use alloc::collections::BTreeSet;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 
 use super::btree::{Cursor, Physical, Record, Tree};
 use super::object::{Expect, XidRule};
-use super::omap::Omap;
+use super::omap::{MapSnapshot, Omap};
 use super::raw::fs::{OBJ_ID_MASK, OBJ_TYPE_SHIFT};
 use super::raw::object::{OBJ_VIRTUAL, OBJECT_TYPE_SNAP_META_EXT};
 use super::raw::omap::{OMAP_SNAPSHOT_DELETED, OMAP_SNAPSHOT_REVERTED};
 use super::raw::snapshot::{JSnapMetadataVal, SnapMetaExt};
+use super::raw::volume::VolumeIncompat;
 use super::tree_kind::SNAP_META;
 use super::volume::Volume;
-use crate::base::bytes::{len64, pod, pod_rest, u64_at};
-use crate::base::damage::Damage;
+use crate::base::bytes::{get, len64, pod, pod_rest, u16_at, u64_at};
+use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{Oid, Paddr, Uuid, Xid};
 use crate::base::time::Timestamp;
@@ -24,12 +26,16 @@ use crate::fs::types::Name;
 
 /// Record type of a snapshot by transaction.
 const SNAP_METADATA: u64 = 1;
+/// Record type of a snapshot by name.
+const SNAP_NAME: u64 = 0xB;
 /// How names of snapshots begin that are being deleted.
 const PURGATORY: &[u8] = b"com.apple.apfs.purgatory.";
 /// Flag of a snapshot that gives up its data.
 const PENDING_DATALESS: u32 = 1;
 /// Flag of a snapshot that is being merged away.
 const MERGE_IN_PROGRESS: u32 = 2;
+/// Snapshots that an error lists.
+const MOST_LISTED: usize = 12;
 
 /// A snapshot of a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +59,9 @@ pub struct Snapshot {
     pub superblock_block: Paddr,
     /// Tree of the extents that it introduced.
     pub extentref_tree: Oid,
+    /// True if it has given up its data: names and metadata are left. Told by the missing tree of extents on a volume
+    /// that says it has such snapshots (sheet apfs-05, section 2; not seen on an image).
+    pub dataless: bool,
 }
 
 impl Snapshot {
@@ -75,7 +84,8 @@ impl Snapshot {
         self.name.as_bytes().starts_with(PURGATORY)
     }
 
-    /// Words for its flags: `pending-deletion`, `reverted`, `merging`, `pending-dataless`, `purgatory`, `unmapped`.
+    /// Words for its flags: `pending-deletion`, `reverted`, `merging`, `pending-dataless`, `dataless`, `purgatory`,
+    /// `unmapped`.
     pub fn flag_words(&self) -> impl Iterator<Item = &'static str> {
         let map = self.map_flags.unwrap_or(0);
         let table = [
@@ -83,6 +93,7 @@ impl Snapshot {
             (map & OMAP_SNAPSHOT_REVERTED != 0, "reverted"),
             (self.flags & MERGE_IN_PROGRESS != 0, "merging"),
             (self.flags & PENDING_DATALESS != 0, "pending-dataless"),
+            (self.dataless, "dataless"),
             (self.is_in_purgatory(), "purgatory"),
             (self.map_flags.is_none(), "unmapped"),
         ];
@@ -109,6 +120,7 @@ impl Snapshot {
             map_flags: None,
             superblock_block: Paddr(raw.sblock_oid.get()),
             extentref_tree: Oid(raw.extentref_tree_oid.get()),
+            dataless: false,
         }))
     }
 }
@@ -146,7 +158,14 @@ impl Volume {
         if self.or_report(cursor.seek(&tree, &[0; 8]))?.is_none() {
             while self.or_report(cursor.advance(&tree))?.is_none() {}
         }
+        let features = self.superblock().incompatible_features();
+        let has_dataless = features.contains(VolumeIncompat::DATALESS_SNAPS);
+        let mut named = Vec::new();
         while let Some(record) = cursor.record() {
+            named.extend(named_snapshot(&record));
+            if named.len() > limit {
+                return Err(Error::limit("snapshots", len64(limit), len64(named.len())));
+            }
             let parsed = self.or_report(Snapshot::parse(&record))?;
             if let Some(mut snapshot) = parsed.flatten() {
                 if snapshots.len() >= limit {
@@ -155,12 +174,42 @@ impl Volume {
                 }
                 let entry = known.binary_search_by_key(&snapshot.xid, |entry| entry.xid).ok();
                 snapshot.map_flags = entry.and_then(|index| known.get(index)).map(|entry| entry.flags);
+                snapshot.dataless = has_dataless && snapshot.extentref_tree.0 == 0;
                 snapshot.uuid = self.snapshot_uuid(omap, snapshot.xid, &key);
                 snapshots.push(snapshot);
             }
             while self.or_report(cursor.advance(&tree))?.is_none() {}
         }
+        snapshots.sort_by_key(|snapshot| snapshot.xid);
+        self.report_halves(&snapshots, named, &known);
         Ok(snapshots)
+    }
+
+    /// Tells of snapshots of which only some records are left: what they kept can't be opened, and is not guessed.
+    fn report_halves(
+        &self,
+        snapshots: &[Snapshot],
+        named: Vec<(Xid, Vec<u8>, Place)>,
+        known: &[MapSnapshot],
+    ) {
+        let has = |xid: Xid| snapshots.binary_search_by_key(&xid, |snapshot| snapshot.xid).is_ok();
+        let report = |place: Place, found: String| {
+            let place = Place { structure: "j_snap_metadata_val_t", field: "", ..place };
+            self.container().store().report(&Corrupt::new(Damage::Missing, place).found(found));
+        };
+        let mut told = BTreeSet::new();
+        for (xid, name, place) in named {
+            if !has(xid) && told.insert(xid) {
+                report(place.xid(xid), alloc::format!("its name {}", Name::from(name)));
+            }
+        }
+        let is_kept =
+            |entry: &&MapSnapshot| entry.flags & (OMAP_SNAPSHOT_DELETED | OMAP_SNAPSHOT_REVERTED) == 0;
+        for entry in known.iter().filter(is_kept) {
+            if !has(entry.xid) && told.insert(entry.xid) {
+                report(Place::new("", "").xid(entry.xid), "an entry of the object map".to_string());
+            }
+        }
     }
 
     /// Damage costs only the snapshot that it is about: it is told to the observer.
@@ -200,6 +249,14 @@ impl Volume {
     }
 }
 
+/// Transaction, name and place of a record that leads from a name to its snapshot.
+fn named_snapshot(record: &Record) -> Option<(Xid, Vec<u8>, Place)> {
+    let is_name = u64_at(record.key(), 0)? >> OBJ_TYPE_SHIFT == SNAP_NAME;
+    let name = get(record.key(), 10, usize::from(u16_at(record.key(), 8)?))?;
+    let name = name.strip_suffix(&[0]).unwrap_or(name).to_vec();
+    is_name.then_some((Xid(u64_at(record.value(), 0)?), name, record.place("", "")))
+}
+
 /// The one snapshot that a text means.
 fn choose(all: &[Snapshot], wanted: &[u8]) -> Result<Snapshot> {
     let text = core::str::from_utf8(wanted).unwrap_or("");
@@ -221,13 +278,27 @@ fn choose(all: &[Snapshot], wanted: &[u8]) -> Result<Snapshot> {
     }
     match found.as_slice() {
         [one] => Ok((*one).clone()),
-        [] => Err(Error::not_found(alloc::format!("snapshot {}", Name::from(wanted)))),
+        [] if all.is_empty() => {
+            Err(Error::not_found(alloc::format!("snapshot {}: there are none", Name::from(wanted))))
+        }
+        [] => {
+            let list = listed(all.iter());
+            Err(Error::not_found(alloc::format!("snapshot {}; there are: {list}", Name::from(wanted))))
+        }
         several => {
-            let each = several.iter().map(|one| alloc::format!("{} (transaction {})", one.name, one.xid));
-            let list = each.collect::<Vec<_>>().join(", ");
-            Err(Error::not_found(alloc::format!("one snapshot {}: several fit: {list}", Name::from(wanted))))
+            let list = listed(several.iter().copied());
+            Err(Error::not_found(alloc::format!("one snapshot {}; several fit: {list}", Name::from(wanted))))
         }
     }
+}
+
+/// Names and transactions, of many the newest.
+fn listed<'s>(all: impl DoubleEndedIterator<Item = &'s Snapshot> + ExactSizeIterator) -> String {
+    let more = all.len().saturating_sub(MOST_LISTED);
+    let newest: Vec<_> = all.rev().take(MOST_LISTED).collect();
+    let each = newest.iter().rev().map(|one| alloc::format!("{} (transaction {})", one.name, one.xid));
+    let list = each.collect::<Vec<_>>().join(", ");
+    if more > 0 { alloc::format!("{list}, and {more} older ones") } else { list }
 }
 
 #[cfg(test)]
@@ -246,6 +317,7 @@ mod tests {
             map_flags: Some(0),
             superblock_block: Paddr(1),
             extentref_tree: Oid(1),
+            dataless: false,
         }
     }
 

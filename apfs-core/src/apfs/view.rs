@@ -47,13 +47,18 @@ enum DataRule {
     Locked(LockReason),
     /// Not readable: which part is under which key is not known.
     Rolling(LockReason),
+    /// Given up by the snapshot: other data may be in its blocks by now.
+    Dataless,
 }
 
 impl View {
     fn open(volume: &Volume, superblock: Arc<VolumeSuperblock>, snapshot: Option<Snapshot>) -> Result<View> {
         let container = volume.container();
         superblock.check_features(container.force())?;
-        let (key, data) = View::keys(volume, &superblock)?;
+        let (key, mut data) = View::keys(volume, &superblock)?;
+        if snapshot.as_ref().is_some_and(|snapshot| snapshot.dataless) && !container.force() {
+            data = DataRule::Dataless;
+        }
         // A snapshot's lookups use its own transaction, never the o_xid of its superblock copy.
         let xid = snapshot.as_ref().map_or(container.xid(), |snapshot| snapshot.xid);
         let rule = superblock.name_rule();
@@ -112,6 +117,10 @@ impl View {
         match &self.inner.data {
             DataRule::Plain => Ok(None),
             DataRule::Rolling(why) => locked(*why),
+            DataRule::Dataless => {
+                let what = alloc::format!("data stream {stream}: its snapshot has given up its data");
+                Err(Error::unsupported(what, "forcing reads the blocks whatever is in them now"))
+            }
             DataRule::VolumeKey(_) | DataRule::Locked(_) if self.sealed_extents().is_some() => {
                 let what = "file data of a volume that is both sealed and encrypted";
                 Err(Error::unsupported(what, "its extents do not say how they are encrypted"))

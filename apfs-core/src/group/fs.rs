@@ -31,7 +31,7 @@ impl MergedView {
     fn alias(&self, dir: FileId, entry: &DirEntry) -> Option<u64> {
         // Looking for the directory first would need a name to be copied; few directories are shown elsewhere.
         self.inner.moved.contains_key(&entry.id).then_some(())?;
-        self.inner.aliases.get(&(dir, entry.name.clone())).copied()
+        self.inner.aliases.get(&(dir, entry.name.clone())).map(|alias| alias.link_id)
     }
 
     /// Metadata of a file of a volume, as the merged tree has it.

@@ -84,8 +84,8 @@ pub(super) struct Inner {
     pub(super) instead: BTreeMap<FileId, FileId>,
     /// Where what is shown elsewhere than on its volume is.
     pub(super) moved: BTreeMap<FileId, Moved>,
-    /// Entries of Data that firmlinks show elsewhere, with numbers that tell them from those.
-    pub(super) aliases: BTreeMap<(FileId, Name), u64>,
+    /// Entries of Data that firmlinks show elsewhere, by directory and name.
+    pub(super) aliases: BTreeMap<(FileId, Name), Alias>,
     /// Entries of directories that no volume has.
     pub(super) added: BTreeMap<FileId, Vec<DirEntry>>,
     pub(super) made_up: Vec<MadeUp>,
@@ -98,6 +98,16 @@ pub(super) struct Member {
     pub(super) tag: Tag,
     pub(super) view: View,
     pub(super) routes: Routes,
+}
+
+/// An entry of Data that a firmlink shows elsewhere.
+pub(super) struct Alias {
+    /// Tells it from what the firmlink shows.
+    pub(super) link_id: u64,
+    /// What the firmlink shows.
+    pub(super) shown: FileId,
+    /// Path of the entry, below the place where Data stands.
+    pub(super) path: Vec<u8>,
 }
 
 /// Where something is in the merged tree.
@@ -333,7 +343,10 @@ impl Inner {
     /// Shows directories of Data in place of directories of System.
     fn place_firmlinks(&mut self) {
         let Some(data) = self.data.clone() else { return };
-        let Some(tag) = self.members.get(1).map(|member| member.tag) else { return };
+        let Some((tag, root)) = self.members.get(1).map(|member| (member.tag, member.routes.root.clone()))
+        else {
+            return;
+        };
         let firmlinks = core::mem::take(&mut self.firmlinks);
         for Firmlink { system, data: target, .. } in &firmlinks {
             let (dir, shown) = (system.id(&self.system), tag.merged(target.id(&data)));
@@ -341,7 +354,8 @@ impl Inner {
             let above = system.above().iter().map(|id| Tag::SYSTEM.merged(*id)).collect();
             self.moved.insert(shown, Moved { above, path: system.path.clone() });
             let parent = target.above().last().copied().unwrap_or_else(|| data.root());
-            self.aliases.insert((tag.merged(parent), Name::from(target.name())), dir.0);
+            let alias = Alias { link_id: dir.0, shown, path: [&root[..], &target.path].concat() };
+            self.aliases.insert((tag.merged(parent), Name::from(target.name())), alias);
             if let Some(member) = self.members.get_mut(1) {
                 member.routes.moves(&target.path, Some(&system.path));
             }

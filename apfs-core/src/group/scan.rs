@@ -81,14 +81,8 @@ impl MergedView {
             }
             Err(error) => sink(Err(WalkError { path: path.to_vec(), id, entry: None, error })),
         };
-        for ((dir, name), link_id) in &self.inner.aliases {
-            let mut path = self.path_of(*dir)?;
-            if !path.ends_with(b"/") {
-                path.push(b'/');
-            }
-            path.extend_from_slice(name.as_bytes());
-            let entry = self.lookup(*dir, name.as_bytes())?;
-            give(entry.id, &path, Some(*link_id))?;
+        for alias in self.inner.aliases.values() {
+            give(alias.shown, &alias.path, Some(alias.link_id))?;
         }
         for made_up in &self.inner.made_up {
             give(made_up.id, &made_up.path, None)?;

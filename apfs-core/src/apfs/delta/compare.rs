@@ -157,8 +157,10 @@ impl<'c> Delta<'c> {
         let ready = &mut self.ready;
         records.each(&mut |told| match told {
             Told::Record(side, leaf, index) => {
-                let result = gathered.record(side, leaf, index)?;
-                ready.extend(result.err().map(Err));
+                if let Err(problem) = gathered.record(side, leaf, index)? {
+                    gathered.count()?;
+                    ready.push_back(Err(problem));
+                }
                 Ok(())
             }
             Told::Unreadable(error) => Err(error),
@@ -232,6 +234,7 @@ impl<'c> Delta<'c> {
         if let Some((id, names)) = next {
             match self.files.changes(FileId(id), Some(&names), Some(&gathered.streams)) {
                 Ok(changes) => self.ready.extend(changes.into_iter().map(Ok)),
+                Err(error @ (Error::Limit(_) | Error::Cancelled)) => return Err(error),
                 Err(error) => self.ready.push_back(Err(error)),
             }
         }

@@ -14,6 +14,7 @@ use crate::apfs::record::inode::Inode;
 use crate::apfs::record::key::{self, RecordType};
 use crate::apfs::record::xattr::{DECMPFS_XATTR, RESOURCE_FORK_XATTR};
 use crate::apfs::view::View;
+use crate::base::bytes::len64;
 use crate::base::error::{Error, Result};
 use crate::base::ids::FileId;
 use crate::fs::types::{DirPos, Kind, Stat};
@@ -26,11 +27,13 @@ const BATCH: usize = 256;
 pub(super) struct Files {
     views: [View; 2],
     places: Pair<Places>,
+    /// Entries of directories that were read in search of names.
+    searched: usize,
 }
 
 impl Files {
     pub(super) fn new([a, b]: [&View; 2]) -> Files {
-        Files { views: [a.clone(), b.clone()], places: Pair(Places::new(a), Places::new(b)) }
+        Files { views: [a.clone(), b.clone()], places: Pair(Places::new(a), Places::new(b)), searched: 0 }
     }
 
     /// All changes of a file. `names` are those that each state has alone; `streams` is where data differs.
@@ -46,7 +49,7 @@ impl Files {
             // Where only the rest of an entry differs, as when the file got a second name, both states have it.
             let other: BTreeSet<_> = of(side.other()).iter().collect();
             for (dir, name) in of(side).iter().filter(|name| !other.contains(name)) {
-                alone.of_mut(side).extend(self.path_in(side, *dir, name));
+                alone.of_mut(side).extend(self.path_in(side, *dir, name)?);
             }
             alone.of_mut(side).sort();
         }
@@ -171,9 +174,17 @@ impl Files {
     }
 
     /// Path of an entry, if its directory is below the root.
-    fn path_in(&mut self, side: Side, dir: u64, name: &[u8]) -> Option<Vec<u8>> {
+    fn path_in(&mut self, side: Side, dir: u64, name: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.resolve(side, dir)?.then(|| self.places.of_mut(side).path(dir, name).to_vec()))
+    }
+
+    /// True if a directory is below the root. One of which that can't be known is an error.
+    fn resolve(&mut self, side: Side, dir: u64) -> Result<bool> {
         let places = self.places.of_mut(side);
-        places.resolve(dir).then(|| places.path(dir, name).to_vec())
+        match places.resolve(dir) {
+            true => Ok(true),
+            false => places.why_not(dir).map_or(Ok(false), Err),
+        }
     }
 
     fn view(&self, side: Side) -> &View {
@@ -203,12 +214,18 @@ impl Files {
                 return Ok(Some(path));
             }
         }
-        // The file's own name may be an old one: the directory's record counts.
+        // The file's own name may be an old one: the directory's record counts. Many such files in one large directory
+        // would take for ever.
+        let most = view.volume().container().limits().differences;
         let (mut pos, mut batch) = (DirPos::default(), Vec::new());
-        while self.places.of_mut(side).resolve(parent) && !pos.is_end() {
+        while self.resolve(side, parent)? && !pos.is_end() {
             view.read_dir(FileId(parent), &mut pos, &mut batch, BATCH)?;
+            self.searched = self.searched.saturating_add(batch.len());
+            if self.searched > most {
+                return Err(Error::limit("entries searched for names", len64(most), len64(self.searched)));
+            }
             if let Some(entry) = batch.iter().find(|entry| entry.id == id) {
-                return Ok(self.path_in(side, parent, entry.name.as_bytes()));
+                return self.path_in(side, parent, entry.name.as_bytes());
             }
             batch.clear();
         }
@@ -216,7 +233,7 @@ impl Files {
     }
 
     fn entry_path(&mut self, side: Side, id: FileId, dir: u64, name: &[u8]) -> Result<Option<Vec<u8>>> {
-        if !self.places.of_mut(side).resolve(dir) {
+        if !self.resolve(side, dir)? {
             return Ok(None);
         }
         let entry = match self.view(side).exact_entry(FileId(dir), name) {
@@ -225,7 +242,7 @@ impl Files {
             Err(error) => return Err(error),
         };
         let is_it = entry.is_some_and(|entry| entry.id == id && entry.name.as_bytes() == name);
-        Ok(if is_it { self.path_in(side, dir, name) } else { None })
+        if is_it { self.path_in(side, dir, name) } else { Ok(None) }
     }
 }
 

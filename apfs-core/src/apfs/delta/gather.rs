@@ -56,7 +56,11 @@ impl Gathered {
 
     /// Counts what is about to take memory.
     pub(super) fn count(&mut self) -> Result<()> {
-        self.count = self.count.saturating_add(1);
+        self.count_as(1)
+    }
+
+    fn count_as(&mut self, differences: usize) -> Result<()> {
+        self.count = self.count.saturating_add(differences);
         if self.count <= self.most {
             return Ok(());
         }
@@ -108,7 +112,8 @@ impl Gathered {
             }
             RecordType::DirRec => match DirRec::parse(key, value, self.is_hashed) {
                 Ok(entry) => {
-                    self.count()?;
+                    // A long name takes the room of several.
+                    self.count_as(entry.name.len().div_ceil(64))?;
                     self.file(entry.file_id)?.of_mut(side).push((id, entry.name.into()));
                     return Ok(Ok(()));
                 }

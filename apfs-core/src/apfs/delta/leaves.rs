@@ -6,12 +6,13 @@ use alloc::vec::{IntoIter, Vec};
 
 use super::compare::DeltaStats;
 use super::shared::Shared;
-use crate::apfs::btree::Tree;
+use crate::apfs::btree::{Cursor, Tree};
 use crate::apfs::node::Node;
 use crate::apfs::view::View;
 use crate::base::bytes::len64;
+use crate::base::damage::{Damage, Place};
 use crate::base::error::{Error, Result};
-use crate::base::ids::{Oid, Xid};
+use crate::base::ids::{Oid, Paddr, Xid};
 use crate::base::report::Cancel;
 use crate::tree::descent::Descent;
 use crate::tree::node::SearchTree;
@@ -44,7 +45,7 @@ impl Leaves<'_> {
         match self {
             Leaves::Walk(walk) => walk.next(),
             Leaves::Listed(tree, list) => {
-                let Listed { first, oid } = list.next()?;
+                let Listed { first, oid, .. } = list.next()?;
                 Some(match tree.node(oid) {
                     Ok(leaf) => Part::Leaf(leaf),
                     Err(error) => {
@@ -130,10 +131,11 @@ fn skip(descent: &mut Descent<Node>) {
 pub(super) struct Listed {
     first: Box<[u8]>,
     oid: Oid,
+    block: Paddr,
 }
 
 /// The leaves that each of two states has alone, found by the mappings of their common object map that are newer than
-/// the older state. `None` if there are more than `most`.
+/// the older state. `None` if there are more than `most`. Each is also looked for from the root of its tree.
 ///
 /// # Errors
 /// Whatever can't be read: which keys are lost by that only a walk can say.
@@ -177,7 +179,7 @@ pub(super) fn listed(
                     if list.len() >= most {
                         return Err(Error::limit("leaves", len64(most), len64(most).saturating_add(1)));
                     }
-                    list.push(Listed { first: leaf.key(0).into(), oid });
+                    list.push(Listed { first: leaf.key(0).into(), oid, block: leaf.block() });
                 }
             }
             Ok(())
@@ -192,8 +194,24 @@ pub(super) fn listed(
     for (list, view) in found.iter_mut().zip(views) {
         let order = view.tree().kind().order;
         list.sort_by(|one, other| order(&one.first, &other.first));
+        for leaf in &*list {
+            if cancel.is_some_and(|cancel| cancel()) {
+                return Err(Error::Cancelled);
+            }
+            check_reached(view.tree(), leaf)?;
+        }
     }
     Ok(Some(found))
+}
+
+/// A leaf that the map has counts only if the tree leads to it: a map may keep what no tree has any more.
+fn check_reached(tree: &Tree, listed: &Listed) -> Result<()> {
+    let mut cursor = Cursor::new();
+    cursor.seek(tree, &listed.first)?;
+    match cursor.leaf() {
+        Some((leaf, 0)) if leaf.block() == listed.block => Ok(()),
+        _ => Err(Error::damage(Damage::Missing, Place::new(tree.kind().name, "").block(listed.block))),
+    }
 }
 
 /// The node of an id if it is one of the tree of files: an object map leads to other objects too.

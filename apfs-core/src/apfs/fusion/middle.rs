@@ -67,10 +67,10 @@ pub(super) fn load(
     let mut moved = cursor.seek(&tree, &[]);
     // Entries that overlap one another, and where the last one that was read ends.
     let mut cluster: Vec<Entry> = Vec::new();
-    let (mut behind, mut lost) = (0u64, false);
+    let (mut behind, mut lost, mut damaged) = (0u64, false, false);
     loop {
         if let Err(error) = moved {
-            lost = true;
+            (lost, damaged) = (true, true);
             findings.add(error);
         } else {
             let Some(record) = cursor.record() else { break };
@@ -101,6 +101,13 @@ pub(super) fn load(
     settle(&mut cluster, layers, &mut found);
     if lost {
         layers.put(behind, u64::MAX, unread);
+    }
+    // Entries that are lost without a trace may be of any block.
+    let counted = tree.info().map_or(0, |info| info.bt_key_count.get());
+    if !damaged && counted != found.entries {
+        let place = Place::new("btree_info_t", "bt_key_count").block(Paddr(root.0)).oid(root);
+        findings.corrupt(Corrupt::new(Damage::Contradiction, place).expected(found.entries).found(counted));
+        layers.fill(unread);
     }
     Ok(found)
 }
