@@ -82,6 +82,10 @@ pub(crate) struct Source {
     #[arg(value_name = "IMAGE", help_heading = None)]
     pub(crate) image: PathBuf,
 
+    /// The other device of a Fusion pair, in any order
+    #[arg(long, value_name = "IMAGE", help_heading = "How to read")]
+    pub(crate) tier2: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) secrets: SecretArgs,
 

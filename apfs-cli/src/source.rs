@@ -35,7 +35,16 @@ impl Source {
             }
         });
         options.secrets = secrets;
-        disk.map_err(Failure::core(self.name()))
+        let disk = disk.map_err(Failure::core(self.name()))?;
+        let Some(path) = &self.tier2 else { return Ok(disk) };
+        let name = path.display().to_string();
+        let (second, secrets) = self.asking(&name, options.secrets.clone(), |secrets| {
+            let options = OpenOptions { secrets: secrets.to_vec(), ..options.clone() };
+            Disk::open_path(path, &options)
+        });
+        options.secrets = secrets;
+        let second = second.map_err(Failure::core(name.clone()))?;
+        disk.with_second(&second).map_err(Failure::core(name))
     }
 
     /// Takes all disk images off, whatever is on the disk in them.

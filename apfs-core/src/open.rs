@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::any::AnyVolume;
+use crate::apfs::fusion::half::Half;
+use crate::apfs::fusion::halves::{Halves, Other};
 use crate::apfs::{Container, Volume};
 use crate::base::damage::Corrupt;
 use crate::base::error::{Error, Result};
@@ -116,6 +118,7 @@ pub struct Disk {
     partitions: Vec<Partition>,
     table_from_backup: bool,
     findings: Vec<Corrupt>,
+    fusion: Halves,
 }
 
 impl Disk {
@@ -172,7 +175,9 @@ impl Disk {
             partitions: alloc::vec![partition],
             table_from_backup: false,
             findings: Vec::new(),
-        })
+            fusion: Halves::default(),
+        }
+        .with_halves())
     }
 
     fn with_table(device: Arc<dyn ReadAt>, table: Table) -> Disk {
@@ -186,6 +191,46 @@ impl Disk {
             partitions,
             table_from_backup: table.from_backup,
             findings: table.findings,
+            fusion: Halves::default(),
+        }
+        .with_halves()
+    }
+
+    /// Looks which partitions are halves of Fusion pairs.
+    fn with_halves(mut self) -> Disk {
+        for index in self.apfs_partitions() {
+            if let Some(half) = self.partition_device(index).ok().and_then(|device| Half::peek(&device)) {
+                self.fusion.own.push((index, half));
+            }
+        }
+        self
+    }
+
+    /// The same disk, with the halves of Fusion pairs that another one holds. Which device is which they say themselves.
+    /// Two halves on one disk find each other without this.
+    ///
+    /// # Errors
+    /// `NotFound` if nothing on the other disk belongs to a container on this one, `Corrupt` if the ids of the two
+    /// devices contradict each other.
+    pub fn with_second(mut self, other: &Disk) -> Result<Disk> {
+        let halves = other.fusion.own.iter();
+        let halves = halves.filter_map(|(index, half)| Some((*half, other.partition_device(*index).ok()?)));
+        self.fusion.others.extend(halves);
+        self.fusion.joins().map(|()| self)
+    }
+
+    /// The partition with the first half of the Fusion pair whose second half is this one; `None` if it is none, or the
+    /// first half is on no partition of this disk.
+    #[must_use]
+    pub fn fusion_main_of(&self, index: usize) -> Option<usize> {
+        self.fusion.main_of(index)
+    }
+
+    /// The other half of the Fusion pair that a partition is half of, if it is here.
+    fn second_of(&self, index: usize) -> Option<Arc<dyn ReadAt>> {
+        match self.fusion.second_of(index)? {
+            Other::Partition(other) => self.partition_device(other).ok(),
+            Other::Device(device) => Some(device),
         }
     }
 
@@ -286,16 +331,19 @@ impl Disk {
         Ok(Arc::new(Window::new(self.device.clone(), partition.start, partition.len)))
     }
 
-    /// The APFS container in a partition.
+    /// The APFS container in a partition; both devices of a Fusion pair if they are here.
     ///
     /// # Errors
-    /// As [`Container::open`]; `Unsupported` if something else is there.
+    /// As [`Container::open`] and [`Container::open_fusion`]; `Unsupported` if something else is there.
     pub fn container(&self, index: usize, options: OpenOptions) -> Result<Container> {
         let device = self.partition_device(index)?;
         let partition = self.partitions.get(index);
         let is_apfs_type = partition.is_some_and(|partition| partition.type_name.starts_with("Apple_APFS"));
         match partition.map_or(Content::Unknown, |partition| partition.content) {
-            Content::Apfs => Container::open(device, options),
+            Content::Apfs => match self.second_of(index) {
+                Some(second) => Container::open_fusion(device, second, options),
+                None => Container::open(device, options),
+            },
             Content::Unknown if is_apfs_type => Container::open(device, options),
             Content::Unknown => Err(Error::not_found(alloc::format!("APFS container in partition {index}"))),
             other => Err(Error::unsupported(alloc::format!("{other}"), other.advice())),
@@ -484,14 +532,16 @@ impl Disk {
         }
     }
 
-    /// Numbers of the partitions that hold an APFS container, or should by their type.
+    /// Numbers of the partitions that hold an APFS container, or should by their type. A Fusion pair counts as what its
+    /// first half is on.
     #[must_use]
     pub fn apfs_partitions(&self) -> Vec<usize> {
         let holds = |partition: &&Partition| {
             partition.content == Content::Apfs
                 || (partition.content == Content::Unknown && partition.type_name.starts_with("Apple_APFS"))
         };
-        self.partitions.iter().filter(holds).map(|partition| partition.index).collect()
+        let found = self.partitions.iter().filter(holds).map(|partition| partition.index);
+        found.filter(|index| self.fusion.main_of(*index).is_none()).collect()
     }
 }
 

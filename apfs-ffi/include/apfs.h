@@ -16,6 +16,9 @@
 // Version of the header as text.
 #define APFS_VERSION "0.1.0"
 
+// Check flag: read the trees of all snapshots too.
+#define APFS_CHECK_SNAPSHOTS 1
+
 // Container flag: newer checkpoints are damaged and were passed over; this is an older state.
 #define APFS_CONTAINER_OLDER 1
 
@@ -237,6 +240,12 @@
 // Source flag: `read` may be called from several threads at once. Without it one call is made at a time.
 #define APFS_SOURCE_PARALLEL 1
 
+// Device: the only one, or the fast one of a Fusion pair.
+#define APFS_DEVICE_MAIN 0
+
+// Device: the slow one of a Fusion pair.
+#define APFS_DEVICE_TIER2 1
+
 // Major version of the header.
 #define APFS_VERSION_MAJOR 0
 
@@ -321,6 +330,16 @@ typedef enum apfs_status {
     // A bug in the library. The call had no effect; the handles stay usable.
     APFS_STATUS_PANIC = 100,
 } apfs_status;
+
+// How bad it is when a rule is broken.
+typedef enum apfs_severity {
+    // Worth knowing, nothing is wrong.
+    APFS_SEVERITY_NOTE = 1,
+    // Unusual, or wrong where no file can suffer from it.
+    APFS_SEVERITY_WARNING = 2,
+    // Wrong: something is lost, or will be when the volume is written to.
+    APFS_SEVERITY_ERROR = 3,
+} apfs_severity;
 
 // Which file system a volume is.
 typedef enum apfs_volume_kind {
@@ -527,6 +546,20 @@ typedef enum apfs_seal_verdict {
     APFS_SEAL_VERDICT_UNKNOWN = 4,
 } apfs_seal_verdict;
 
+// What is not as it should be.
+typedef enum apfs_space_finding_kind {
+    // Blocks that are in use, and nothing refers to them.
+    APFS_SPACE_FINDING_KIND_LEAKED = 1,
+    // Blocks that two owners have.
+    APFS_SPACE_FINDING_KIND_CLAIMED_TWICE = 2,
+    // Blocks that someone owns and the bitmaps say are free.
+    APFS_SPACE_FINDING_KIND_NOT_ALLOCATED = 3,
+    // Something could not be read: what it owns is among the leaked blocks.
+    APFS_SPACE_FINDING_KIND_DAMAGED = 4,
+    // A kind that this header does not name.
+    APFS_SPACE_FINDING_KIND_OTHER = 99,
+} apfs_space_finding_kind;
+
 // An APFS container at one checkpoint.
 typedef struct apfs_container apfs_container;
 
@@ -557,6 +590,12 @@ typedef struct apfs_problems apfs_problems;
 // A seal that was checked.
 typedef struct apfs_seal_check apfs_seal_check;
 
+// All blocks of a container, with their owners.
+typedef struct apfs_space apfs_space;
+
+// The end of a check: counts, and what was not checked.
+typedef struct apfs_summary apfs_summary;
+
 // A volume's files at one moment: live, or at a snapshot; or System and Data of one macOS as one tree.
 typedef struct apfs_view apfs_view;
 
@@ -565,6 +604,77 @@ typedef struct apfs_volume apfs_volume;
 
 // The extended attributes of one file.
 typedef struct apfs_xattrs apfs_xattrs;
+
+// Choices for a check. All zeros, or NULL, reads everything of the newest state.
+typedef struct apfs_check_options {
+    // APFS_CHECK_*, or 0.
+    uint32_t flags;
+    // Findings of one rule in one container or volume that are told; those beyond are counted only. 0 for 100.
+    uint64_t findings_per_rule;
+} apfs_check_options;
+
+// Bytes that belong to a handle: valid as long as the handle, unless the function says less. Not ended by a NUL.
+typedef struct apfs_bytes {
+    // First byte, never NULL.
+    const uint8_t *data;
+    // Number of bytes.
+    size_t len;
+} apfs_bytes;
+
+// A rule that is broken somewhere. Valid during the call.
+typedef struct apfs_check_finding {
+    // How bad it is.
+    enum apfs_severity severity;
+    // Code of the rule, for example "A0703"; it never changes its meaning (`docs/rules.md`).
+    struct apfs_bytes code;
+    // Short name of the rule.
+    struct apfs_bytes name;
+    // What is wrong, and where, in words.
+    struct apfs_bytes message;
+    // Structure, by Apple's name.
+    struct apfs_bytes structure;
+    // Field of the structure, empty if all of it is meant.
+    struct apfs_bytes field;
+    // What should stand there, empty if that can't be said.
+    struct apfs_bytes expected;
+    // What stands there, empty if that can't be said.
+    struct apfs_bytes found;
+    // Partition that it is in; (size_t)-1 if it is about the disk, or that is not known.
+    size_t partition;
+    // Slot of the volume; (size_t)-1 for a container itself, and on HFS+.
+    size_t volume;
+    // Which of the numbers below are known: APFS_PLACE_*.
+    uint32_t known;
+    // Byte offset inside the structure or block.
+    uint64_t offset;
+    // Block number in the container.
+    uint64_t block;
+    // Object id.
+    uint64_t oid;
+    // Transaction id.
+    uint64_t xid;
+    // HFS+: number of a node in its tree.
+    uint32_t node;
+    // HFS+: number of a file or folder.
+    uint32_t cnid;
+} apfs_check_finding;
+
+// Receives the findings of a check, one at a time, in the thread that checks. Returns 0 to go on; must not unwind.
+typedef int32_t (*apfs_check_fn)(void *context, const struct apfs_check_finding *finding);
+
+// A rule. Text lives for ever.
+typedef struct apfs_rule {
+    // How bad it is when it is broken.
+    enum apfs_severity severity;
+    // Its code, for example "A0703".
+    struct apfs_bytes code;
+    // Its name of words and hyphens.
+    struct apfs_bytes name;
+    // Name of its group, for example "object maps".
+    struct apfs_bytes group;
+    // What must hold, in one sentence.
+    struct apfs_bytes text;
+} apfs_rule;
 
 // Receives findings that do not stop the work; from any thread, also from several at once. The finding is freed by
 // the library after the call.
@@ -618,14 +728,6 @@ typedef struct apfs_container_info {
     // APFS_CONTAINER_*.
     uint32_t flags;
 } apfs_container_info;
-
-// Bytes that belong to a handle: valid as long as the handle, unless the function says less. Not ended by a NUL.
-typedef struct apfs_bytes {
-    // First byte, never NULL.
-    const uint8_t *data;
-    // Number of bytes.
-    size_t len;
-} apfs_bytes;
 
 // What a volume says about itself. Text belongs to the handle that it was asked of.
 typedef struct apfs_volume_info {
@@ -1205,6 +1307,137 @@ typedef struct apfs_snapshot {
     uint32_t stored_flags;
 } apfs_snapshot;
 
+// Counts of blocks. Each block that several owners have counts for the first.
+typedef struct apfs_space_info {
+    // Bytes of a block.
+    uint64_t block_size;
+    // Blocks of all devices.
+    uint64_t blocks;
+    // Blocks in use by the bitmaps.
+    uint64_t allocated;
+    // Blocks about which the bitmaps could not be read.
+    uint64_t unknown;
+    // Blocks in use by the space manager's stored count of free ones.
+    uint64_t used_stored;
+    // Blocks in use as owners have them.
+    uint64_t used_counted;
+    // In use, and nothing refers to them.
+    uint64_t leaked;
+    // Two owners have them.
+    uint64_t claimed_twice;
+    // Owned, and free by the bitmaps.
+    uint64_t not_allocated;
+    // Things that could not be read.
+    uint64_t damaged;
+    // Entries of `apfs_space_findings`: at most 10,000.
+    size_t findings;
+    // True if every block in use has one owner, every owned block is in use, and all stored counts are right.
+    bool sound;
+} apfs_space_info;
+
+// Blocks of one owner.
+typedef struct apfs_space_owner {
+    // Slot of the volume; (size_t)-1 for the container itself.
+    size_t volume;
+    // What they are for: "data", "object-map", "free-queue", ...; lives for ever.
+    struct apfs_bytes part;
+    // How many.
+    uint64_t blocks;
+} apfs_space_owner;
+
+// Blocks of a volume. The name belongs to the handle.
+typedef struct apfs_volume_space {
+    // Slot.
+    size_t slot;
+    // Name.
+    struct apfs_bytes name;
+    // The volume's own count (`apfs_fs_alloc_count`).
+    uint64_t alloc_stored;
+    // The same, counted.
+    uint64_t alloc_counted;
+    // Metadata of the live state.
+    uint64_t metadata;
+    // Metadata that is there for snapshots.
+    uint64_t kept_metadata;
+    // Data, of all states.
+    uint64_t data;
+    // Data used once by the live volume.
+    uint64_t data_unshared;
+    // Data used several times by the live volume: clones share it.
+    uint64_t data_shared;
+    // Data used by snapshots alone.
+    uint64_t data_kept;
+    // Number of snapshots, in `apfs_space_snapshots`.
+    size_t snapshots;
+} apfs_volume_space;
+
+// Blocks that would be free without a snapshot. The name belongs to the handle.
+typedef struct apfs_freed {
+    // Name of the snapshot.
+    struct apfs_bytes name;
+    // Its transaction.
+    uint64_t xid;
+    // Data of files that no other state has.
+    uint64_t data;
+    // Nodes and other objects that no other state has.
+    uint64_t metadata;
+    // Its superblock and its own trees, part of which may move to another state.
+    uint64_t own;
+} apfs_freed;
+
+// Something that is not as it should be. Text belongs to the handle.
+typedef struct apfs_space_finding {
+    // Which kind.
+    enum apfs_space_finding_kind kind;
+    // First block.
+    uint64_t start;
+    // Number of blocks; 0 for damage.
+    uint64_t count;
+    // The owners of the blocks, or what could not be read, in words.
+    struct apfs_bytes text;
+} apfs_space_finding;
+
+// Blocks of a device that are in use.
+typedef struct apfs_run {
+    // First block, by its number on the device.
+    uint64_t start;
+    // Number of blocks.
+    uint64_t count;
+    // NULL, or why the bitmaps of some blocks could not be read; then there are no blocks. Valid during the call.
+    const struct apfs_error *error;
+} apfs_run;
+
+// Receives runs of blocks, one at a time, in the calling thread. Returns 0 to go on; must not unwind.
+typedef int32_t (*apfs_run_fn)(void *context, const struct apfs_run *run);
+
+// How many findings there were, those that were not told included.
+typedef struct apfs_tally {
+    // Something is lost, or will be when the volume is written to.
+    uint64_t errors;
+    // Unusual, or wrong where no file can suffer from it.
+    uint64_t warnings;
+    // Worth knowing.
+    uint64_t notes;
+    // Number of things that could not be checked, in `apfs_summary_unchecked`.
+    size_t unchecked;
+} apfs_tally;
+
+// A count of something. Text belongs to the summary.
+typedef struct apfs_count {
+    // Code of a rule, or what was checked, for example "catalog records".
+    struct apfs_bytes what;
+    // How many.
+    uint64_t count;
+} apfs_count;
+
+// Something that could not be checked. Text belongs to the summary.
+typedef struct apfs_unchecked {
+    // What, for example "volume 2".
+    struct apfs_bytes what;
+    // Why not, for example "locked".
+    struct apfs_bytes why;
+} apfs_unchecked;
+
 // One extended attribute, without its value. The name belongs to the list.
 typedef struct apfs_xattr {
     // Name as stored.
@@ -1218,6 +1451,57 @@ typedef struct apfs_xattr {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+// Checks all that is on a disk: disk images, partition table, APFS containers, HFS+ volumes; each structure is read, and
+// what is said twice is compared. What is wrong is given to `finding` as it is found, and its sum to `out`: that a disk
+// is damaged is no failure of the call. Fails with APFS_STATUS_CANCELLED if `finding` returned anything but 0.
+//
+// # Safety
+// `disk` is a handle; `options` may be NULL; `finding` does what it promises with `context`; `out` is writable; `err` is
+// NULL or writable.
+enum apfs_status apfs_disk_check(const struct apfs_disk *disk,
+                                 const struct apfs_check_options *options,
+                                 apfs_check_fn finding,
+                                 void *context,
+                                 const struct apfs_summary **out,
+                                 struct apfs_error **err);
+
+// Checks an APFS container with all its volumes, as `apfs_disk_check`. Volumes that are locked are checked as far as that
+// goes without a key; unlock them before.
+//
+// # Safety
+// `container` is a handle; `options` may be NULL; `finding` does what it promises with `context`; `out` is writable;
+// `err` is NULL or writable.
+enum apfs_status apfs_container_check(const struct apfs_container *container,
+                                      const struct apfs_check_options *options,
+                                      apfs_check_fn finding,
+                                      void *context,
+                                      const struct apfs_summary **out,
+                                      struct apfs_error **err);
+
+// Checks a volume, as `apfs_disk_check`: an HFS+ volume by itself, of an APFS volume the container that it is in, with all
+// its volumes, since they share the blocks.
+//
+// # Safety
+// `volume` is a handle; `options` may be NULL; `finding` does what it promises with `context`; `out` is writable; `err`
+// is NULL or writable.
+enum apfs_status apfs_volume_check(const struct apfs_volume *volume,
+                                   const struct apfs_check_options *options,
+                                   apfs_check_fn finding,
+                                   void *context,
+                                   const struct apfs_summary **out,
+                                   struct apfs_error **err);
+
+// Lists all rules, in the order of their codes, from number `first` on: up to `cap` into `out`, how many into `n`. None
+// written means the end.
+//
+// # Safety
+// `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_rules(size_t first,
+                            struct apfs_rule *out,
+                            size_t cap,
+                            size_t *n,
+                            struct apfs_error **err);
 
 // Opens the container in a partition (see `apfs_disk_first_apfs`). `options` of NULL means those of the
 // disk; their `open_as` has no meaning here.
@@ -1888,8 +2172,147 @@ enum apfs_status apfs_volume_snapshots(const struct apfs_volume *volume,
                                        size_t *n,
                                        struct apfs_error **err);
 
+// Tells whose every block of a container is: bitmaps against owners. Works on encrypted volumes without a key. Returns
+// when all is read.
+//
+// # Safety
+// `container` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_open(const struct apfs_container *container,
+                                 const struct apfs_space **out,
+                                 struct apfs_error **err);
+
+// Counts of blocks.
+//
+// # Safety
+// `space` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_get_info(const struct apfs_space *space,
+                                     struct apfs_space_info *out,
+                                     struct apfs_error **err);
+
+// Lists the owners of blocks, from number `first` on: up to `cap` into `out`, how many into `n`. None written means the
+// end.
+//
+// # Safety
+// `space` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_owners(const struct apfs_space *space,
+                                   size_t first,
+                                   struct apfs_space_owner *out,
+                                   size_t cap,
+                                   size_t *n,
+                                   struct apfs_error **err);
+
+// Lists the volumes that could be opened, from number `first` on: up to `cap` into `out`, how many into `n`. None written
+// means the end.
+//
+// # Safety
+// `space` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_volumes(const struct apfs_space *space,
+                                    size_t first,
+                                    struct apfs_volume_space *out,
+                                    size_t cap,
+                                    size_t *n,
+                                    struct apfs_error **err);
+
+// Lists what deleting each snapshot alone would free, oldest first, of a volume by its place in the list, from number
+// `first` on: up to `cap` into `out`, how many into `n`. None written means the end.
+//
+// # Safety
+// `space` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_snapshots(const struct apfs_space *space,
+                                      size_t nth,
+                                      size_t first,
+                                      struct apfs_freed *out,
+                                      size_t cap,
+                                      size_t *n,
+                                      struct apfs_error **err);
+
+// Lists what is not as it should be, from number `first` on: up to `cap` into `out`, how many into `n`. None written means
+// the end.
+//
+// # Safety
+// `space` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_space_findings(const struct apfs_space *space,
+                                     size_t first,
+                                     struct apfs_space_finding *out,
+                                     size_t cap,
+                                     size_t *n,
+                                     struct apfs_error **err);
+
+// Frees what `apfs_space_open` gave. NULL is allowed.
+//
+// # Safety
+// `space` is NULL or a handle that is not yet freed.
+void apfs_space_free(const struct apfs_space *space);
+
+// How much deleting one snapshot of an APFS volume alone would free, by its transaction. The name is left empty.
+//
+// # Safety
+// `volume` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_volume_freed_by_deleting(const struct apfs_volume *volume,
+                                               uint64_t xid,
+                                               struct apfs_freed *out,
+                                               struct apfs_error **err);
+
+// Gives all runs of blocks in use of a device (APFS_DEVICE_*) by the bitmaps to `run`, in order; what can't be read is a
+// run with an error. Fails with APFS_STATUS_CANCELLED if `run` returned anything but 0.
+//
+// # Safety
+// `container` is a handle; `run` does what it promises with `context`; `err` is NULL or writable.
+enum apfs_status apfs_container_allocated(const struct apfs_container *container,
+                                          uint32_t device,
+                                          apfs_run_fn run,
+                                          void *context,
+                                          struct apfs_error **err);
+
 // A few English words for a status number; lives for ever. "unknown status" for any other number.
 const char *apfs_status_text(uint32_t status);
+
+// How many findings there were.
+//
+// # Safety
+// `summary` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_summary_get(const struct apfs_summary *summary,
+                                  struct apfs_tally *out,
+                                  struct apfs_error **err);
+
+// Lists how often which rule is broken, by its code, from number `first` on: up to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `summary` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_summary_codes(const struct apfs_summary *summary,
+                                    size_t first,
+                                    struct apfs_count *out,
+                                    size_t cap,
+                                    size_t *n,
+                                    struct apfs_error **err);
+
+// Lists how many of what were checked, from number `first` on: up to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `summary` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_summary_checked(const struct apfs_summary *summary,
+                                      size_t first,
+                                      struct apfs_count *out,
+                                      size_t cap,
+                                      size_t *n,
+                                      struct apfs_error **err);
+
+// Lists what was not checked, from number `first` on: up to `cap` into `out`, how many into `n`.
+//
+// # Safety
+// `summary` is a handle; `out` has room for `cap` entries; `n` is writable; `err` is NULL or writable.
+enum apfs_status apfs_summary_unchecked(const struct apfs_summary *summary,
+                                        size_t first,
+                                        struct apfs_unchecked *out,
+                                        size_t cap,
+                                        size_t *n,
+                                        struct apfs_error **err);
+
+// Frees a summary. NULL is allowed.
+//
+// # Safety
+// `summary` is NULL or a handle that is not yet freed.
+void apfs_summary_free(const struct apfs_summary *summary);
 
 // Version of the library as text, for example "0.1.0". Compare with APFS_VERSION of the header.
 const char *apfs_version(void);

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use apfs_core::Error;
 use apfs_core::apfs::Container;
 
 use crate::disk::apfs_disk;
@@ -138,6 +139,49 @@ pub unsafe extern "C" fn apfs_container_checkpoints(
     call!(err, {
         let (container, out, n) = (&given!(container).container, slots!(out, cap), out!(n));
         n.put(out.fill(container.checkpoints().iter().skip(first).map(|superblock| superblock.xid().0)));
+        Ok(())
+    })
+}
+
+/// What is known of a Fusion pair: two devices that are one container.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct apfs_fusion {
+    /// `nx_fusion_uuid` of the main device.
+    pub main_uuid: [u8; 16],
+    /// `nx_fusion_uuid` of tier 2; what it should be if that is missing.
+    pub tier2_uuid: [u8; 16],
+    /// Blocks of the main device.
+    pub main_blocks: u64,
+    /// Blocks of tier 2.
+    pub tier2_blocks: u64,
+    /// Bytes of tier 2; 0 if it is missing: data on it can't be read then, everything else can.
+    pub tier2_len: u64,
+    /// How many things are wrong, the missing device among them.
+    pub findings: u64,
+}
+
+/// What is known of the Fusion pair that a container is. APFS_STATUS_NOT_FOUND if it is none.
+///
+/// # Safety
+/// `container` is a handle; `out` is writable; `err` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apfs_container_get_fusion(
+    container: *const apfs_container,
+    out: *mut apfs_fusion,
+    err: *mut *mut apfs_error,
+) -> apfs_status {
+    call!(err, {
+        let (container, out) = (&given!(container).container, out!(out));
+        let fusion = container.fusion().ok_or_else(|| Error::not_found("Fusion pair"))?;
+        out.put(apfs_fusion {
+            main_uuid: fusion.main_uuid.0,
+            tier2_uuid: fusion.tier2_uuid.0,
+            main_blocks: fusion.main_blocks,
+            tier2_blocks: fusion.tier2_blocks,
+            tier2_len: fusion.tier2_len.unwrap_or(0),
+            findings: fusion.finding_count,
+        });
         Ok(())
     })
 }

@@ -8,7 +8,7 @@ use apfs_core::{AnyVolume, Disk, Error, Layer, OpenOptions, Partition, ReadAt, R
 
 use crate::error::apfs_error;
 use crate::guard;
-use crate::options::{apfs_options, open_as, parse};
+use crate::options::{apfs_options, joined, open_as, parse};
 use crate::ptr::{Shared, apfs_bytes, share};
 use crate::source::{CallbackDevice, apfs_source};
 use crate::status::apfs_status;
@@ -30,7 +30,7 @@ impl apfs_disk {
     }
 
     /// The volumes of all partitions, listed once; at least one.
-    fn volumes(&self) -> Result<&[Listed]> {
+    pub(crate) fn volumes(&self) -> Result<&[Listed]> {
         let volumes = self.volumes.get_or_init(|| {
             let partitions = self.disk.partitions().iter();
             partitions.flat_map(|partition| self.volumes_in(partition)).collect()
@@ -155,8 +155,8 @@ impl From<&Layer> for apfs_layer {
 }
 
 fn open(device: Arc<dyn ReadAt>, options: Option<&apfs_options>) -> Result<apfs_disk> {
-    let (format, options) = (open_as(options)?, parse(options)?.unwrap_or_default());
-    Ok(apfs_disk::new(Disk::open_as(device, format, &options)?, options))
+    let (format, parsed) = (open_as(options)?, parse(options)?.unwrap_or_default());
+    Ok(apfs_disk::new(joined(Disk::open_as(device, format, &parsed)?, options)?, parsed))
 }
 
 /// Opens what is at a path, ended by a NUL: an image file or device node, a sparse bundle, or all files of an image in
@@ -175,7 +175,8 @@ pub unsafe extern "C" fn apfs_disk_open(
         let (path, out) = (text!(path), out!(out));
         let (path, given) = (os_path(path.to_bytes())?, optional!(options));
         let (format, options) = (open_as(given)?, parse(given)?.unwrap_or_default());
-        out.put(share(apfs_disk::new(Disk::open_path_as(path, format, &options)?, options)));
+        let disk = joined(Disk::open_path_as(path, format, &options)?, given)?;
+        out.put(share(apfs_disk::new(disk, options)));
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 use core::ffi::{CStr, c_char};
 use std::ffi::CString;
 
-use apfs_core::{Corrupt, Error};
+use apfs_core::{Corrupt, Error, Place};
 
 use crate::guard;
 use crate::lock::apfs_lock_reason;
@@ -39,13 +39,20 @@ struct Damage {
     field: CString,
     expected: CString,
     found: CString,
-    known: u32,
-    offset: u64,
-    block: u64,
-    oid: u64,
-    xid: u64,
-    node: u32,
-    cnid: u32,
+    numbers: Numbers,
+}
+
+/// The numbers of a place, those that are not known 0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers {
+    /// APFS_PLACE_*.
+    pub(crate) known: u32,
+    pub(crate) offset: u64,
+    pub(crate) block: u64,
+    pub(crate) oid: u64,
+    pub(crate) xid: u64,
+    pub(crate) node: u32,
+    pub(crate) cnid: u32,
 }
 
 /// Where an image is damaged, by Apple's names. The text belongs to the error object.
@@ -112,9 +119,8 @@ impl From<&Corrupt> for apfs_error {
     }
 }
 
-impl From<&Corrupt> for Damage {
-    fn from(corrupt: &Corrupt) -> Damage {
-        let place = &corrupt.place;
+impl From<&Place> for Numbers {
+    fn from(place: &Place) -> Numbers {
         let known = [
             (place.offset.is_some(), APFS_PLACE_OFFSET),
             (place.block.is_some(), APFS_PLACE_BLOCK),
@@ -123,12 +129,7 @@ impl From<&Corrupt> for Damage {
             (place.node.is_some(), APFS_PLACE_NODE),
             (place.cnid.is_some(), APFS_PLACE_CNID),
         ];
-        Damage {
-            code: corrupt.damage.code(),
-            structure: text(place.structure),
-            field: text(place.field),
-            expected: text(&corrupt.expected),
-            found: text(&corrupt.found),
+        Numbers {
             known: known.iter().filter(|(known, _)| *known).fold(0, |bits, (_, bit)| bits | bit),
             offset: place.offset.unwrap_or(0),
             block: place.block.map_or(0, |block| block.0),
@@ -136,6 +137,20 @@ impl From<&Corrupt> for Damage {
             xid: place.xid.map_or(0, |xid| xid.0),
             node: place.node.unwrap_or(0),
             cnid: place.cnid.unwrap_or(0),
+        }
+    }
+}
+
+impl From<&Corrupt> for Damage {
+    fn from(corrupt: &Corrupt) -> Damage {
+        let place = &corrupt.place;
+        Damage {
+            code: corrupt.damage.code(),
+            structure: text(place.structure),
+            field: text(place.field),
+            expected: text(&corrupt.expected),
+            found: text(&corrupt.found),
+            numbers: place.into(),
         }
     }
 }
@@ -181,19 +196,19 @@ pub unsafe extern "C" fn apfs_error_damage(error: *const apfs_error) -> u32 {
 pub unsafe extern "C" fn apfs_error_place(error: *const apfs_error, out: *mut apfs_place) -> bool {
     let place = || {
         let damage = given!(error).damage.as_ref().ok_or_else(|| Error::not_found("place"))?;
-        let out = out!(out);
+        let (out, numbers) = (out!(out), damage.numbers);
         out.put(apfs_place {
             structure: damage.structure.as_ptr(),
             field: damage.field.as_ptr(),
             expected: damage.expected.as_ptr(),
             found: damage.found.as_ptr(),
-            known: damage.known,
-            offset: damage.offset,
-            block: damage.block,
-            oid: damage.oid,
-            xid: damage.xid,
-            node: damage.node,
-            cnid: damage.cnid,
+            known: numbers.known,
+            offset: numbers.offset,
+            block: numbers.block,
+            oid: numbers.oid,
+            xid: numbers.xid,
+            node: numbers.node,
+            cnid: numbers.cnid,
         });
         Ok(())
     };

@@ -11,6 +11,7 @@
 #[macro_use]
 mod ptr;
 
+pub mod check;
 pub mod container;
 pub mod delta;
 pub mod dir;
@@ -33,7 +34,9 @@ pub mod seal;
 pub mod secret;
 pub mod snapshot;
 pub mod source;
+pub mod space;
 pub mod status;
+pub mod summary;
 pub mod version;
 pub mod view;
 pub mod volume;

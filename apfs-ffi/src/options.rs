@@ -4,8 +4,9 @@ use core::ffi::{c_char, c_void};
 use core::ptr;
 use std::sync::Arc;
 
-use apfs_core::{Checksums, Corrupt, Error, Format, Observer, OpenOptions, Result, Xid};
+use apfs_core::{Checksums, Corrupt, Disk, Error, Format, Observer, OpenOptions, Result, Xid};
 
+use crate::disk::apfs_disk;
 use crate::error::apfs_error;
 use crate::ptr::FindingHook;
 use crate::secret::{apfs_secret, secrets};
@@ -50,6 +51,9 @@ pub struct apfs_options {
     /// Format of the image, whatever it looks like, by its word: "raw", "udif", "encrcdsa", "cdsaencr", "sparseimage",
     /// "sparsebundle", "asif", "split", "ewf". NULL to look.
     pub open_as: *const c_char,
+    /// The disk with the other half of a Fusion pair, opened before; NULL if there is none, or both are on one disk. Which
+    /// half is which they say themselves. It may be freed afterwards. No meaning for `apfs_container_open`.
+    pub tier2: *const apfs_disk,
 }
 
 /// Default options: checksums required, newest checkpoint, default cache.
@@ -65,6 +69,7 @@ pub extern "C" fn apfs_options_default() -> apfs_options {
         secrets: ptr::null(),
         secret_count: 0,
         open_as: ptr::null(),
+        tier2: ptr::null(),
     }
 }
 
@@ -73,6 +78,18 @@ struct Hook(FindingHook);
 impl Observer for Hook {
     fn finding(&self, finding: &Corrupt) {
         self.0.call(&apfs_error::from(finding));
+    }
+}
+
+/// The disk, joined with the other half of its Fusion pair if options say one.
+pub(crate) fn joined(disk: Disk, options: Option<&apfs_options>) -> Result<Disk> {
+    let other = options.and_then(|options| {
+        let tier2 = options.tier2;
+        optional!(tier2)
+    });
+    match other {
+        Some(other) => disk.with_second(&other.disk),
+        None => Ok(disk),
     }
 }
 

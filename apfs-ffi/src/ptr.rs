@@ -14,7 +14,6 @@ use apfs_core::Result;
 
 use crate::error::apfs_error;
 use crate::options::apfs_finding_fn;
-use crate::scan::{apfs_scan_entry, apfs_scan_fn};
 use crate::source::{apfs_read_fn, apfs_release_fn};
 use crate::status::apfs_status;
 
@@ -326,25 +325,28 @@ impl fmt::Debug for Lent {
     }
 }
 
-/// The caller's function for the entries of a scan with its context.
-pub(crate) struct ScanHook {
-    call: unsafe extern "C" fn(*mut c_void, *const apfs_scan_entry) -> i32,
+/// The caller's function for one thing after another, with its context.
+pub(crate) struct Hook<T> {
+    call: unsafe extern "C" fn(*mut c_void, *const T) -> i32,
     context: *mut c_void,
 }
 
-impl ScanHook {
+impl<T> Hook<T> {
     /// The function and its context, `None` without a function.
     ///
     /// # Safety
     /// The function does what the header says, with this context, until the call ends.
-    pub(crate) unsafe fn new(call: apfs_scan_fn, context: *mut c_void) -> Option<ScanHook> {
-        Some(ScanHook { call: call?, context })
+    pub(crate) unsafe fn new(
+        call: Option<unsafe extern "C" fn(*mut c_void, *const T) -> i32>,
+        context: *mut c_void,
+    ) -> Option<Hook<T>> {
+        Some(Hook { call: call?, context })
     }
 
-    /// Hands over an entry for the length of the call; false if the caller wants no more.
-    pub(crate) fn call(&self, entry: &apfs_scan_entry) -> bool {
-        // SAFETY: `new` was promised a function for this context; the entry outlives the call.
-        unsafe { (self.call)(self.context, entry) == 0 }
+    /// Hands something over for the length of the call; false if the caller wants no more.
+    pub(crate) fn call(&self, value: &T) -> bool {
+        // SAFETY: `new` was promised a function for this context; the value outlives the call.
+        unsafe { (self.call)(self.context, value) == 0 }
     }
 }
 
@@ -495,10 +497,10 @@ macro_rules! hook {
     };
 }
 
-/// The function for the entries of a scan.
-macro_rules! scan_hook {
+/// The function for one thing after another.
+macro_rules! each_hook {
     ($name:ident, $context:ident) => {
-        // SAFETY: `apfs_view_scan` asks that the function fits the context.
-        unsafe { $crate::ptr::ScanHook::new($name, $context) }.ok_or(null!($name))?
+        // SAFETY: functions that take one ask that it fits the context.
+        unsafe { $crate::ptr::Hook::new($name, $context) }.ok_or(null!($name))?
     };
 }

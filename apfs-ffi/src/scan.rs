@@ -6,7 +6,7 @@ use core::ptr;
 use apfs_core::{AnyFs, Error, Fs, FsExt, Result, Scan, Stat, WalkError};
 
 use crate::error::apfs_error;
-use crate::ptr::{ScanHook, apfs_bytes};
+use crate::ptr::{Hook, apfs_bytes};
 use crate::status::apfs_status;
 use crate::view::{apfs_stat, apfs_view};
 
@@ -64,7 +64,7 @@ impl apfs_scan_entry {
 }
 
 /// Hands over an entry, or what could not be read; an error if the caller wants no more.
-fn hand_over(hook: &ScanHook, item: Result<apfs_scan_entry, WalkError>) -> Result<()> {
+fn hand_over(hook: &Hook<apfs_scan_entry>, item: Result<apfs_scan_entry, WalkError>) -> Result<()> {
     let goes_on = match item {
         Ok(entry) => hook.call(&entry),
         Err(failed) => {
@@ -75,7 +75,7 @@ fn hand_over(hook: &ScanHook, item: Result<apfs_scan_entry, WalkError>) -> Resul
     if goes_on { Ok(()) } else { Err(Error::Cancelled) }
 }
 
-fn scan(view: &AnyFs, flags: u32, hook: &ScanHook) -> Result<()> {
+fn scan(view: &AnyFs, flags: u32, hook: &Hook<apfs_scan_entry>) -> Result<()> {
     if flags & !APFS_SCAN_PRIVATE != 0 {
         return Err(Error::Misuse("flags: unknown flag"));
     }
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn apfs_view_scan(
     err: *mut *mut apfs_error,
 ) -> apfs_status {
     call!(err, {
-        let (view, hook) = (given!(view), scan_hook!(entry, context));
+        let (view, hook) = (given!(view), each_hook!(entry, context));
         scan(&view.view, flags, &hook)
     })
 }

@@ -16,7 +16,7 @@ use crate::volume_info::{apfs_volume_info, info};
 #[derive(Debug)]
 pub struct apfs_volume {
     pub(crate) volume: AnyVolume,
-    partition: usize,
+    pub(crate) partition: usize,
     name: Name,
     snapshots: OnceLock<Vec<Snapshot>>,
     /// The same before it was unlocked: without what is encrypted.

@@ -284,6 +284,22 @@ fn seals() {
     run_thrice("seal", &names.map(|name| made("seal", name)));
 }
 
+/// Checks of sound and damaged volumes of both kinds.
+#[test]
+fn checks() {
+    let [mixed, _, _, damaged, _] = hfs_images::all();
+    let hfs = [("check-mixed.img", mixed.1), ("check-damaged.img", damaged.1)];
+    let hfs = hfs.map(|(name, bytes)| written(name, &bytes));
+    let apfs = [made("check", "leaked"), written("check-locked.img", &sample::encrypted().bytes)];
+    run_thrice("check", &[apfs.as_slice(), &hfs, &[sample::PASSWORD.into()]].concat());
+}
+
+/// Whose every block is.
+#[test]
+fn space() {
+    run_thrice("space", &["space", "leaked"].map(|name| made("space", name)));
+}
+
 /// What is encrypted in images of the corpus.
 #[test]
 fn encrypted_images_of_the_corpus() {

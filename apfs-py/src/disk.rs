@@ -11,10 +11,12 @@ use apfs_core::{
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::check::{Checking, Report};
 use crate::errors::{OrRaise, exception, finding};
 use crate::group::{self, GroupHandle};
 use crate::secret::{KeyArg, PasswordArg};
 use crate::source::{Closable, Source};
+use crate::space;
 use crate::text;
 use crate::volume::VolumeHandle;
 
@@ -39,11 +41,17 @@ impl Observer for Findings {
 pub(crate) struct DiskHandle {
     disk: Disk,
     layers: Vec<(&'static str, &'static str, u64)>,
+    /// What is wrong with the disk images, which the disk lets go of.
+    layer_findings: Vec<Corrupt>,
     device: Arc<Closable>,
+    /// That of the other half of a Fusion pair.
+    tier2: Option<Arc<Closable>>,
     containers: Vec<(usize, Container)>,
     /// Volumes that are in no APFS container.
     volumes: Vec<(usize, AnyVolume)>,
     failures: Vec<PyErr>,
+    /// The same as the core gave them.
+    errors: Vec<Error>,
     findings: Arc<Findings>,
     /// To open other checkpoints as the disk was opened.
     options: OpenOptions,
@@ -52,10 +60,11 @@ pub(crate) struct DiskHandle {
 #[pymethods]
 impl DiskHandle {
     #[new]
-    #[pyo3(signature = (source, open_as, passwords, keys, checksums, checkpoint, no_journal, force, cache_bytes, partition))]
+    #[pyo3(signature = (source, tier2, open_as, passwords, keys, checksums, checkpoint, no_journal, force, cache_bytes, partition))]
     #[allow(clippy::too_many_arguments, reason = "called by the typed package alone, with all of them")]
     fn new(
         source: &Bound<'_, PyAny>,
+        tier2: Option<&Bound<'_, PyAny>>,
         open_as: Option<&str>,
         passwords: Vec<PasswordArg>,
         keys: Vec<KeyArg>,
@@ -90,16 +99,32 @@ impl DiskHandle {
             no_journal,
             force,
             secrets,
+            ..OpenOptions::default()
         };
         let source = Source::new(source)?;
         let disk = py.detach(|| source.open(format, &options)).or_raise(py, None)?;
         let describe = |layer: &apfs_core::Layer| (layer.format.word(), layer.format.name(), layer.len);
         let layers = disk.layers().iter().map(describe).collect();
+        let found = disk.layers().iter().flat_map(|layer| layer.image.findings());
+        let layer_findings = found.cloned().collect();
         let device = Arc::new(Closable::new(disk.device().clone()));
         let disk = disk.through(|_| device.clone());
+        let second = tier2.map(Source::new).transpose()?;
+        let second = second.map(|second| py.detach(|| second.open(None, &options)).or_raise(py, None));
+        let second = second.transpose()?;
+        let (disk, tier2) = match second {
+            Some(second) => {
+                let device = Arc::new(Closable::new(second.device().clone()));
+                let second = second.through(|_| device.clone());
+                let disk = py.detach(|| disk.with_second(&second)).or_raise(py, None)?;
+                (disk, Some(device))
+            }
+            None => (disk, None),
+        };
         let found = py.detach(|| Found::on(&disk, partition, &options)).or_raise(py, None)?;
         let Found { containers, volumes, failures } = found;
-        let mut failures: Vec<PyErr> = failures.iter().map(|error| exception(py, error, None)).collect();
+        let errors = failures;
+        let mut failures: Vec<PyErr> = errors.iter().map(|error| exception(py, error, None)).collect();
         match failures.pop() {
             Some(failure) if containers.is_empty() && volumes.is_empty() && failures.is_empty() => {
                 return Err(failure);
@@ -107,7 +132,19 @@ impl DiskHandle {
             Some(failure) => failures.push(failure),
             None => {}
         }
-        Ok(DiskHandle { disk, layers, device, containers, volumes, failures, findings, options })
+        Ok(DiskHandle {
+            disk,
+            layers,
+            layer_findings,
+            device,
+            tier2,
+            containers,
+            volumes,
+            failures,
+            errors,
+            findings,
+            options,
+        })
     }
 
     /// Word, name and length of every disk image around the disk.
@@ -169,6 +206,23 @@ impl DiskHandle {
         Ok(ContainerHandle { partition, container })
     }
 
+    /// Checks all that is on the disk.
+    fn check(&self, py: Python<'_>, snapshots: bool, findings_per_rule: u64) -> PyResult<Report> {
+        let mut checking = Checking::new(snapshots, findings_per_rule);
+        let result = py.detach(|| {
+            checking.around(&self.disk, &self.layer_findings);
+            for (partition, container) in &self.containers {
+                checking.container(*partition, container)?;
+            }
+            for (partition, volume) in &self.volumes {
+                checking.volume(*partition, volume)?;
+            }
+            self.errors.iter().for_each(|error| checking.not_opened(error));
+            Ok(())
+        });
+        checking.report(py, result)
+    }
+
     /// Volumes that are in no container.
     #[getter]
     fn volumes(&self) -> Vec<VolumeHandle> {
@@ -199,6 +253,9 @@ impl DiskHandle {
 
     fn close(&self) {
         self.device.close();
+        if let Some(tier2) = &self.tier2 {
+            tier2.close();
+        }
     }
 }
 
@@ -291,6 +348,10 @@ pub(crate) struct ContainerHandle {
     container: Container,
 }
 
+/// Ids, blocks, bytes of tier 2, findings, how many there are.
+type FusionTuple<'py> =
+    ((Bound<'py, PyAny>, Bound<'py, PyAny>), (u64, u64), Option<u64>, Vec<Py<PyAny>>, u64);
+
 /// Volumes that can be opened, and exceptions of those that can't.
 type VolumesAndFailures = (Vec<VolumeHandle>, Vec<Py<PyAny>>);
 
@@ -324,6 +385,33 @@ impl ContainerHandle {
     #[getter]
     fn checkpoints(&self) -> Vec<u64> {
         self.container.checkpoints().iter().map(|superblock| superblock.xid().0).collect()
+    }
+
+    /// Checks the container with all its volumes.
+    fn check(&self, py: Python<'_>, snapshots: bool, findings_per_rule: u64) -> PyResult<Report> {
+        let mut checking = Checking::new(snapshots, findings_per_rule);
+        let result = py.detach(|| checking.container(self.partition, &self.container));
+        checking.report(py, result)
+    }
+
+    /// Whose every block is.
+    fn space<'py>(&self, py: Python<'py>) -> PyResult<space::SpaceTuple<'py>> {
+        space::account(py, &self.container)
+    }
+
+    /// First block and number of all runs of blocks in use of a device.
+    fn allocated(&self, py: Python<'_>, device: &str) -> PyResult<Vec<(u64, u64)>> {
+        space::allocated(py, &self.container, device)
+    }
+
+    /// Of a Fusion pair: ids and blocks of both devices, bytes of tier 2, what is wrong, and how many of that.
+    fn fusion<'py>(&self, py: Python<'py>) -> PyResult<Option<FusionTuple<'py>>> {
+        let Some(fusion) = self.container.fusion() else { return Ok(None) };
+        let findings = fusion.findings.iter();
+        let findings = findings.map(|error| exception(py, error, None).into_value(py).into_any()).collect();
+        let ids = (text::uuid(py, fusion.main_uuid)?, text::uuid(py, fusion.tier2_uuid)?);
+        let blocks = (fusion.main_blocks, fusion.tier2_blocks);
+        Ok(Some((ids, blocks, fusion.tier2_len, findings, fusion.finding_count)))
     }
 
     /// Its volume groups, and word and text of the problems that concern no single one.

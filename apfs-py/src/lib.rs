@@ -4,6 +4,7 @@
 
 use pyo3::pymodule;
 
+mod check;
 mod delta;
 mod disk;
 mod entries;
@@ -16,6 +17,7 @@ mod secret;
 mod signals;
 mod snapshot;
 mod source;
+mod space;
 mod stat;
 mod text;
 mod view;
@@ -48,6 +50,10 @@ mod _apfs {
     /// Words for why something is locked.
     #[pymodule_export]
     use crate::errors::lock_reasons;
+
+    /// All rules of checks.
+    #[pymodule_export]
+    use crate::check::rules;
 
     /// Words for the formats of disk images.
     #[pymodule_export]

@@ -8,10 +8,12 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::check::{Checking, Report};
 use crate::errors::OrRaise;
 use crate::hfs::HfsInfo;
 use crate::secret::{KeyArg, PasswordArg};
 use crate::snapshot::Snapshot;
+use crate::space;
 use crate::text::{self, NameArg};
 use crate::view::ViewHandle;
 
@@ -183,11 +185,23 @@ impl VolumeHandle {
         }
     }
 
+    /// Checks an HFS+ volume by itself, of an APFS volume its container.
+    fn check(&self, py: Python<'_>, snapshots: bool, findings_per_rule: u64) -> PyResult<Report> {
+        let mut checking = Checking::new(snapshots, findings_per_rule);
+        let result = py.detach(|| checking.volume(self.partition, &self.volume));
+        checking.report(py, result)
+    }
+
     /// Its snapshots, oldest first.
     fn snapshots(&self, py: Python<'_>) -> PyResult<Vec<Snapshot>> {
         let snapshots = py.detach(|| self.apfs().map_or_else(|| Ok(Vec::new()), apfs::Volume::snapshots));
         let snapshots = snapshots.or_raise(py, None)?;
         Ok(snapshots.into_iter().map(Snapshot).collect())
+    }
+
+    /// How much deleting a snapshot alone would free: data, metadata, its own blocks.
+    fn freed_by_deleting(&self, py: Python<'_>, snapshot: &Bound<'_, Snapshot>) -> PyResult<(u64, u64, u64)> {
+        space::freed_by_deleting(py, self.apfs(), &snapshot.get().0)
     }
 
     /// The snapshot that a text means: by name, UUID, transaction or time.

@@ -17,6 +17,8 @@ mod delta;
 mod delta_damage;
 mod encrypted;
 mod features;
+mod fusion;
+mod fusion_built;
 mod group;
 mod group_firmlinks;
 mod locked;

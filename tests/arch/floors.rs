@@ -17,11 +17,12 @@ const FLOORS: [&[&str]; 6] = [
 /// Files of floors 4 and 5: each may use those before it. The file systems do not use one another.
 const FILE_SYSTEMS: [(&str, &[&str]); 2] = [("apfs", &APFS), ("hfsplus", &HFSPLUS)];
 
-const APFS: [&str; 28] = [
+const APFS: [&str; 30] = [
     "object",
     "tree_kind",
     "node",
-    "fusion",
+    "moved",
+    "tiers",
     "store",
     "btree",
     "omap",
@@ -29,6 +30,7 @@ const APFS: [&str; 28] = [
     "superblock",
     "area",
     "checkpoint",
+    "fusion",
     "container",
     "volume",
     "key_blob",

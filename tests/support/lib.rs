@@ -22,6 +22,7 @@ pub mod hfs_images;
 pub mod hfs_volumes;
 pub mod listing;
 pub mod macs;
+pub mod pairs;
 pub mod sample;
 pub mod sealed;
 

@@ -58,6 +58,8 @@ pub(crate) fn python() -> Result<(), Failed> {
     run(in_environment(&["-m", "maturin", "develop", "--release", "-m", "apfs-py/Cargo.toml"]))?;
     let mut tests = in_environment(&["-m", "pytest", "-q", "apfs-py/tests"]);
     tests.env("APFS_TEST_IMAGE", root().join("samples/demo.img"));
+    run(cargo(&["build", "--release", "-p", "apfs-cli"]))?;
+    tests.env("APFS_TEST_PROGRAM", target().join("release/apfs"));
     let made = [
         ("APFS_TEST_ENCRYPTED", "encrypted", "make_encrypted"),
         ("APFS_TEST_HFS", "hfs", "make_hfs"),

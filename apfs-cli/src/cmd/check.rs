@@ -35,6 +35,10 @@ pub(crate) struct Check {
     #[arg(value_name = "IMAGE", required_unless_present = "list_rules")]
     image: Option<PathBuf>,
 
+    /// The other device of a Fusion pair, in any order
+    #[arg(long, value_name = "IMAGE", help_heading = "How to read")]
+    tier2: Option<PathBuf>,
+
     #[command(flatten)]
     secrets: SecretArgs,
 
@@ -174,7 +178,13 @@ pub(crate) fn run(args: &Check) -> Result<Outcome, Failure> {
     let Some(image) = args.image.clone() else {
         return Err(Failure::Usage("which image? (--list-rules needs none)".to_owned()));
     };
-    let source = Source { image, secrets: args.secrets.clone(), open_as: args.open_as, mmap: false };
+    let source = Source {
+        image,
+        tier2: args.tier2.clone(),
+        secrets: args.secrets.clone(),
+        open_as: args.open_as,
+        mmap: false,
+    };
     let common = Common {
         source: source.clone(),
         volume: None,

@@ -1,6 +1,7 @@
 //! `apfs info`: what is on an image.
 
 mod core_storage;
+mod fusion;
 mod group;
 mod hfs;
 mod model;

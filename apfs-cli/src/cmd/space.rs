@@ -8,7 +8,6 @@ use std::io;
 use apfs_core::Error;
 use apfs_core::apfs::Container;
 use apfs_core::apfs::space::Device;
-use apfs_core::fs::space::BlockRun;
 use apfs_core::hfsplus::Volume;
 use clap::Args as ClapArgs;
 use serde::Serialize;
@@ -116,7 +115,11 @@ fn container_map(
     let spaceman = container.spaceman()?;
     for device in spaceman.devices().iter().map(|space| space.device) {
         spaceman.allocated(device, &|| false, &mut |run| match run {
-            Ok(run) => gone(row(out, json, part, device.name(), &run)),
+            Ok(run) => {
+                // The address that the rest of the container has for it: on tier 2 with a flag.
+                let start = spaceman.address(device, run.start).0;
+                gone(row(out, json, part, device.name(), start, run.count))
+            }
             Err(error) => {
                 outcome.problem(format!("partition {part}: {error}"));
                 Ok(())
@@ -128,13 +131,19 @@ fn container_map(
 
 fn hfs_map(part: usize, volume: &Volume, json: bool, out: &mut Out) -> Result<(), Error> {
     volume.each_block_run(|run| match run.used {
-        true => gone(row(out, json, part, Device::Main.name(), &run)),
+        true => gone(row(out, json, part, Device::Main.name(), run.start, run.count)),
         false => Ok(()),
     })
 }
 
-fn row(out: &mut Out, json: bool, part: usize, device: &'static str, run: &BlockRun) -> io::Result<()> {
-    let BlockRun { start, count, .. } = *run;
+fn row(
+    out: &mut Out,
+    json: bool,
+    part: usize,
+    device: &'static str,
+    start: u64,
+    count: u64,
+) -> io::Result<()> {
     if json {
         return out.json(&RunRow { part, device, start, count });
     }

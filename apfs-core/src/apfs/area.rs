@@ -40,7 +40,7 @@ impl Area {
         } else {
             scattered(store, Oid(base), blocks)?
         };
-        match runs.iter().find(|run| !run.fits(store.block_count())) {
+        match runs.iter().find(|run| !store.holds(**run)) {
             Some(run) => Err(Corrupt::new(Damage::PastEnd, place().block(run.start)).found(run.count).into()),
             None => Ok(Area { runs, blocks }),
         }

@@ -7,10 +7,13 @@ use core::fmt;
 
 use super::btree::{Physical, Resolve, Tree};
 use super::checkpoint::{Checkpoint, Ephemeral, EphemeralObjects, Rejected, Ring, first_superblock};
+use super::fusion::Fusion;
+use super::fusion::half::{Half, alone, first_is_main, no_half};
 use super::omap::{Omap, Virtual};
 use super::raw::object::{OBJ_EPHEMERAL, OBJ_PHYSICAL};
 use super::store::Store;
 use super::superblock::Superblock;
+use super::tiers::Tiers;
 use super::tree_kind::TreeKind;
 use crate::base::error::{Error, LockReason, Locked, Result};
 use crate::base::ids::{BlockSize, Oid, Uuid, Xid};
@@ -49,10 +52,25 @@ struct Inner {
     ephemeral: Result<EphemeralObjects>,
     rejected: Vec<Rejected>,
     checkpoints: Vec<Superblock>,
+    fusion: Option<Fusion>,
     secrets: Vec<Secret>,
     /// By slot.
     keys: Mutex<BTreeMap<usize, Unlocking>>,
     force: bool,
+}
+
+/// Second device of a Fusion pair, and what it says of itself.
+type Second = (Arc<dyn ReadAt>, Option<Half>);
+
+/// The superblock at the start of a device, or what serves in its place.
+fn first(device: &Arc<dyn ReadAt>, options: &OpenOptions) -> Result<(Superblock, Option<Rejected>)> {
+    let verify = |bytes: &[u8], found: &Superblock| {
+        let tiers = Tiers::new(found.block_size(), device.clone(), found.block_count(), None);
+        let (limits, observer) = (options.limits.clone(), options.observer.clone());
+        let store = Store::new(tiers, found.block_count(), limits, options.checksums, observer);
+        store.checksum(bytes, found.place("o_cksum"))
+    };
+    first_superblock(&|offset, buf| device.read_exact_at(offset, buf), device.len(), &verify)
 }
 
 /// How far unlocking a volume has come.
@@ -63,33 +81,63 @@ enum Unlocking {
 }
 
 impl Container {
-    /// Opens the container that fills a device, at its newest whole checkpoint.
+    /// Opens the container that fills a device, at its newest whole checkpoint. Of a Fusion pair that is the main device:
+    /// all but the data on the other one can be read, see [`Container::fusion`].
     ///
     /// # Errors
-    /// `Corrupt` if there is no usable checkpoint, `Unsupported` for features that this version does not know,
-    /// `NotFound` if the wanted checkpoint is not there.
+    /// `Corrupt` if there is no usable checkpoint, `Unsupported` for features that this version does not know and for the
+    /// second device of a Fusion pair without the first, `NotFound` if the wanted checkpoint is not there.
     pub fn open(device: Arc<dyn ReadAt>, options: OpenOptions) -> Result<Container> {
-        let OpenOptions { limits, checksums, observer, secrets, checkpoint, force, .. } = options;
-        let device_len = device.len();
-        let policy = |superblock: &Superblock| {
-            let size = superblock.block_size();
-            Store::new(
-                device.clone(),
-                size,
-                superblock.block_count(),
-                limits.clone(),
-                checksums,
-                observer.clone(),
-            )
+        Container::open_on(device, None, options)
+    }
+
+    /// Opens the container that a Fusion pair is, given in any order.
+    ///
+    /// # Errors
+    /// As [`Container::open`]; `NotFound` if a device is of another container or of none that has two, `Corrupt` if
+    /// their ids do not differ in the one bit that tells which is which.
+    pub fn open_fusion(
+        one: Arc<dyn ReadAt>,
+        other: Arc<dyn ReadAt>,
+        options: OpenOptions,
+    ) -> Result<Container> {
+        if options.fusion_as_given {
+            return Container::open_on(one, Some((other, None)), options);
+        }
+        let half = |device: &Arc<dyn ReadAt>, which| {
+            let found = first(device, &options)?.0;
+            Half::of(&found).ok_or_else(|| no_half(found.uuid(), which))
         };
-        let (start, skipped) = first_superblock(
-            &|offset, buf| device.read_exact_at(offset, buf),
-            device_len,
-            &|bytes, superblock| policy(superblock).checksum(bytes, superblock.place("o_cksum")),
-        )?;
+        let halves = (half(&one, "the first device")?, half(&other, "the second device")?);
+        match first_is_main(&halves.0, &halves.1)? {
+            true => Container::open_on(one, Some((other, Some(halves.1))), options),
+            false => Container::open_on(other, Some((one, Some(halves.0))), options),
+        }
+    }
+
+    fn open_on(device: Arc<dyn ReadAt>, tier2: Option<Second>, options: OpenOptions) -> Result<Container> {
+        let (start, skipped) = first(&device, &options)?;
+        let OpenOptions { limits, checksums, observer, secrets, checkpoint, force, fusion_as_given, .. } =
+            options;
         start.check_features(force)?;
+        let (half, has_tier2) = (Half::of(&start), tier2.is_some());
+        if half.is_none() && has_tier2 {
+            return Err(no_half(start.uuid(), "the first device"));
+        }
+        let policy = |superblock: &Superblock| {
+            let (size, count) = (superblock.block_size(), superblock.block_count());
+            let tiers = Tiers::new(size, device.clone(), count, None);
+            Store::new(tiers, count, limits.clone(), checksums, observer.clone())
+        };
         let mut store = Arc::new(policy(&start));
-        let mut ring = Ring::read(store.clone(), &start)?;
+        let ring = Ring::read(store.clone(), &start);
+        // Only the main device has rings.
+        if let Some(half) = half.filter(|half| half.is_tier2() && !has_tier2 && !fusion_as_given)
+            && ring.as_ref().map_or(true, |ring| ring.candidates.is_empty())
+        {
+            return Err(alone(&half));
+        }
+        let mut ring = ring?;
         // Block 0 can be older than the ring: a container that has grown since is as large as its checkpoints say.
         let largest = ring.candidates.iter().max_by_key(|candidate| candidate.block_count());
         if let Some(largest) = largest.filter(|largest| largest.block_count() > start.block_count()) {
@@ -99,25 +147,44 @@ impl Container {
         ring.rejected.extend(skipped);
         let (checkpoint, mut omap) = ring.choose(checkpoint)?;
         let superblock = checkpoint.superblock();
+        let reopen = |store: &Arc<Store>| {
+            Omap::open(store.clone(), Oid(superblock.raw().nx_omap_oid.get()), superblock.xid())
+        };
         if superblock.block_count() != store.block_count() {
             store = Arc::new(policy(superblock));
-            omap = Omap::open(store.clone(), Oid(superblock.raw().nx_omap_oid.get()), superblock.xid())?;
+            omap = reopen(&store)?;
         }
-        checkpoint.superblock().check_features(force)?;
+        superblock.check_features(force)?;
         let rejected = core::mem::take(&mut ring.rejected);
         let checkpoints = core::mem::take(&mut ring.candidates);
+        let ephemeral = ring.into_ephemeral();
+        let mut fusion = None;
+        if let Some(half) = Half::of(superblock) {
+            let (tier2, other) = tier2.map_or((None, None), |(device, half)| (Some(device), half));
+            let (facts, tiers) = Fusion::open(&store, (half, other), tier2, &checkpoint, &ephemeral, force)?;
+            store = Arc::new(store.over(tiers));
+            omap = reopen(&store)?;
+            fusion = Some(facts);
+        }
         let inner = Inner {
             store,
             checkpoint: Arc::new(checkpoint),
             omap: Arc::new(omap),
-            ephemeral: ring.into_ephemeral(),
+            ephemeral,
             rejected,
             checkpoints,
+            fusion,
             secrets,
             keys: Mutex::default(),
             force,
         };
         Ok(Container { inner: Arc::new(inner) })
+    }
+
+    /// What is known of the two devices, if it is a Fusion pair.
+    #[must_use]
+    pub fn fusion(&self) -> Option<&Fusion> {
+        self.inner.fusion.as_ref()
     }
 
     /// The checkpoint that this is.

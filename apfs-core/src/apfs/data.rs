@@ -152,7 +152,7 @@ impl<'v> Extents<'v> {
     fn check_inside(&self, extent: &FileExtent) -> Result<()> {
         let store = self.view.store();
         let blocks = BlockRange { start: extent.block, count: store.block_size().blocks_for(extent.len) };
-        if extent.is_hole() || blocks.fits(store.block_count()) {
+        if extent.is_hole() || store.holds(blocks) {
             return Ok(());
         }
         let place = Place::new("j_file_extent_val_t", "phys_block_num").oid(Oid(self.id)).block(extent.block);

@@ -6,22 +6,22 @@ use core::fmt;
 
 use super::node::Node;
 use super::object::{Expect, Header, too_short, verify_checksum};
+use super::tiers::Tiers;
 use super::tree_kind::TreeKind;
 use crate::base::bytes::{get, len64, to_usize, zeroed};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
-use crate::base::ids::{BlockSize, Paddr};
+use crate::base::ids::{BlockRange, BlockSize, Paddr};
 use crate::base::limits::Limits;
 use crate::base::report::{Checksums, Observer};
 use crate::crypto::xts::{UNIT, Xts};
 use crate::io::cache::Cache;
 use crate::io::read_ahead::ReadAhead;
-use crate::io::read_at::{ReadAt, past_end};
+use crate::io::read_at::past_end;
 
 /// What every structure of a container is read through.
 pub(crate) struct Store {
-    device: Arc<dyn ReadAt>,
-    block_size: BlockSize,
+    tiers: Tiers,
     block_count: u64,
     limits: Limits,
     checksums: Checksums,
@@ -33,35 +33,52 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(
-        device: Arc<dyn ReadAt>,
-        block_size: BlockSize,
+        tiers: Tiers,
         block_count: u64,
         limits: Limits,
         checksums: Checksums,
         observer: Option<Arc<dyn Observer>>,
     ) -> Store {
+        let block_size = tiers.block_size();
         let nodes = Cache::new(limits.cache_bytes, block_size.as_usize());
         let read_ahead = ReadAhead::new(block_size.as_usize());
-        Store { device, block_size, block_count, limits, checksums, observer, nodes, read_ahead }
+        Store { tiers, block_count, limits, checksums, observer, nodes, read_ahead }
+    }
+
+    /// The same over devices of which more is known, with nothing cached.
+    pub(crate) fn over(&self, tiers: Tiers) -> Store {
+        let (limits, observer) = (self.limits.clone(), self.observer.clone());
+        Store::new(tiers, self.block_count, limits, self.checksums, observer)
     }
 
     pub(crate) fn block_size(&self) -> BlockSize {
-        self.block_size
+        self.tiers.block_size()
     }
 
+    /// Blocks of the container, on both devices if there are two.
     pub(crate) fn block_count(&self) -> u64 {
         self.block_count
     }
 
-    /// Bytes of the device, which can be more or less than the container says it has.
+    /// The devices that it reads.
+    pub(crate) fn tiers(&self) -> &Tiers {
+        &self.tiers
+    }
+
+    /// True if all blocks of a run are in the container, on one of its devices.
+    pub(crate) fn holds(&self, run: BlockRange) -> bool {
+        self.tiers.holds(run)
+    }
+
+    /// Bytes of the devices that are here, which can be more or less than the container says it has.
     pub(crate) fn device_len(&self) -> u64 {
-        self.device.len()
+        self.tiers.len()
     }
 
     /// Nodes that all trees together can have, with room for states that share some. A walk over many trees that sees more
     /// goes round in a hostile image.
     pub(crate) fn most_nodes(&self) -> u64 {
-        let there = self.device_len().checked_div(self.block_size.bytes()).unwrap_or(0);
+        let there = self.device_len().checked_div(self.block_size().bytes()).unwrap_or(0);
         there.min(self.block_count).saturating_mul(4)
     }
 
@@ -78,14 +95,7 @@ impl Store {
 
     /// Fills `buf` with the bytes of consecutive blocks from byte `skip` of block `first` on.
     pub(crate) fn read(&self, first: Paddr, skip: u64, buf: &mut [u8]) -> Result<()> {
-        let outside = || Error::damage(Damage::PastEnd, Place::new("container", "").block(first));
-        let start = self.block_size.offset_of(first).and_then(|start| start.checked_add(skip));
-        let start = start.ok_or_else(outside)?;
-        let end = start.checked_add(len64(buf.len())).ok_or_else(outside)?;
-        if end > self.block_count.saturating_mul(self.block_size.bytes()) {
-            return Err(outside());
-        }
-        self.device.read_exact_at(start, buf)
+        self.tiers.read(first, skip, buf)
     }
 
     /// Fills `buf` as [`Store::read`] does, and decrypts it. `tweak` is the number that the first block has for the
@@ -136,32 +146,24 @@ impl Store {
 
     /// Number of the first unit of a block.
     fn unit_of(&self, tweak: u64) -> u128 {
-        let units = self.block_size.bytes().checked_div(len64(UNIT)).unwrap_or(1);
+        let units = self.block_size().bytes().checked_div(len64(UNIT)).unwrap_or(1);
         u128::from(tweak).saturating_mul(u128::from(units))
     }
 
     /// The bytes of `count` consecutive blocks, unchecked.
     pub(crate) fn blocks(&self, first: Paddr, count: usize) -> Result<Vec<u8>> {
         // Before memory is taken for what cannot be there.
-        let len = self.block_size.as_usize().saturating_mul(count);
-        let start = self.block_size.offset_of(first).unwrap_or(u64::MAX);
-        if start.saturating_add(len64(len)) > self.device.len() && count > 1 {
-            return Err(past_end(start, len, self.device.len()));
+        let len = self.block_size().as_usize().saturating_mul(count);
+        if count > 1 && len64(count) > self.tiers.present_behind(first) {
+            let start = self.block_size().offset_of(first).unwrap_or(u64::MAX);
+            return Err(past_end(start, len, self.device_len()));
         }
-        if let Some(lent) = self.lent(first, len) {
+        if let Some(lent) = self.tiers.lent(first, len) {
             return Ok(lent.to_vec());
         }
         let mut bytes = zeroed(len)?;
         self.read(first, 0, &mut bytes)?;
         Ok(bytes)
-    }
-
-    /// Bytes of a device that has them in memory anyway, from a block of the container on.
-    fn lent(&self, first: Paddr, len: usize) -> Option<&[u8]> {
-        let start = self.block_size.offset_of(first)?;
-        let end = start.checked_add(len64(len))?;
-        let container = self.block_count.saturating_mul(self.block_size.bytes());
-        if end > container { None } else { self.device.slice_at(start, len) }
     }
 
     /// Checks the checksum of an object by the policy.
@@ -226,9 +228,12 @@ impl Store {
         let node = match self.nodes.get(block.0) {
             Some((node, key)) if core::ptr::eq(node.kind(), request.kind) && same_key(key.as_ref()) => node,
             _ => {
-                let is_kept = |block| block >= self.block_count || self.nodes.contains(block);
+                let is_kept = |block| {
+                    let outside = !self.holds(BlockRange { start: Paddr(block), count: 1 });
+                    outside || self.nodes.contains(block)
+                };
                 let read = |first, buf: &mut [u8]| self.read(Paddr(first), 0, buf);
-                let mut bytes = match self.lent(block, self.block_size.as_usize()) {
+                let mut bytes = match self.tiers.lent(block, self.block_size().as_usize()) {
                     Some(lent) => lent.to_vec(),
                     None => self.read_ahead.block(block.0, is_kept, read)?,
                 };
@@ -271,7 +276,7 @@ pub(crate) struct NodeRequest<'k> {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("block_size", &self.block_size)
+            .field("block_size", &self.block_size())
             .field("block_count", &self.block_count)
             .field("checksums", &self.checksums)
             .finish_non_exhaustive()

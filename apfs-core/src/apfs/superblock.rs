@@ -72,10 +72,6 @@ impl Superblock {
         if force {
             return Ok(());
         }
-        if features.contains(NxIncompat::FUSION) {
-            let what = "Fusion container of two devices (NX_INCOMPAT_FUSION)";
-            return Err(Error::unsupported(what, "this version reads containers on one device"));
-        }
         match bits & !NxIncompat::all().bits() {
             0 => Ok(()),
             unknown => {

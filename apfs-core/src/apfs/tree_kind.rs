@@ -5,8 +5,8 @@ use core::cmp::Ordering;
 use super::raw::fs::{J_DREC_HASH_MASK, OBJ_ID_MASK, OBJ_TYPE_SHIFT};
 use super::raw::object::{
     OBJ_EPHEMERAL, OBJ_PHYSICAL, OBJ_VIRTUAL, OBJECT_TYPE_BLOCKREFTREE, OBJECT_TYPE_EXTENT_LIST_TREE,
-    OBJECT_TYPE_FEXT_TREE, OBJECT_TYPE_FSTREE, OBJECT_TYPE_OMAP, OBJECT_TYPE_OMAP_SNAPSHOT,
-    OBJECT_TYPE_SNAPMETATREE,
+    OBJECT_TYPE_FEXT_TREE, OBJECT_TYPE_FSTREE, OBJECT_TYPE_FUSION_MIDDLE_TREE, OBJECT_TYPE_OMAP,
+    OBJECT_TYPE_OMAP_SNAPSHOT, OBJECT_TYPE_SNAPMETATREE,
 };
 use crate::base::bytes::{u32_at, u64_at};
 
@@ -50,6 +50,8 @@ pub static OMAP: TreeKind = physical("object map tree", OBJECT_TYPE_OMAP, 16, 16
 pub static OMAP_SNAPSHOTS: TreeKind = physical("object map snapshot tree", OBJECT_TYPE_OMAP_SNAPSHOT, 8, 16);
 /// Extents of a scattered checkpoint area: logical block to run of blocks.
 pub static EXTENT_LIST: TreeKind = physical("extent list tree", OBJECT_TYPE_EXTENT_LIST_TREE, 8, 16);
+/// Middle tree of a Fusion pair: block of tier 2 to its copy on the main device.
+pub static FUSION_MIDDLE: TreeKind = physical("Fusion middle tree", OBJECT_TYPE_FUSION_MIDDLE_TREE, 8, 16);
 /// File extents of a sealed volume: (stream, offset) to block.
 pub static FEXT: TreeKind = physical("file extent tree", OBJECT_TYPE_FEXT_TREE, 16, 16);
 /// Free queue of the space manager: (xid, block) to count.

@@ -25,6 +25,8 @@ pub struct Limits {
     pub journal_ranges: usize,
     /// Firmlinks of one System volume. Default 1,024; macOS has about 20.
     pub firmlinks: usize,
+    /// Entries of the middle tree or of the write-back cache of one Fusion pair. Default 2,000,000: up to 200 MB.
+    pub fusion_entries: usize,
     /// Snapshots of one volume. Default 1,000,000.
     pub snapshots: usize,
     /// Runs of blocks that are remembered at once to tell whose they are: extents of one volume, and what owns blocks in
@@ -79,6 +81,7 @@ impl Default for Limits {
             repeated_dirs: 1_000_000,
             journal_ranges: 500_000,
             firmlinks: 1024,
+            fusion_entries: 2_000_000,
             snapshots: 1_000_000,
             space_runs: 8_000_000,
             check_facts: 400_000_000,

@@ -24,6 +24,8 @@ pub struct OpenOptions {
     pub checkpoint: Option<Xid>,
     /// HFS+: show the volume as it is stored, without what its journal would change.
     pub no_journal: bool,
+    /// Fusion pairs: the devices are what they are given as, whatever their ids say.
+    pub fusion_as_given: bool,
     /// Go on in spite of features that this version does not know. Answers may be wrong.
     pub force: bool,
 }
@@ -37,6 +39,7 @@ impl fmt::Debug for OpenOptions {
             .field("secrets", &self.secrets.len())
             .field("checkpoint", &self.checkpoint)
             .field("no_journal", &self.no_journal)
+            .field("fusion_as_given", &self.fusion_as_given)
             .field("force", &self.force)
             .finish()
     }

@@ -2,10 +2,14 @@
 
 use alloc::vec::Vec;
 
-use super::finding::Finding;
+use super::finding::{Finding, Findings};
+use super::options::CheckOptions;
+use super::report::Report;
 use super::rule::{Group, Rule, Severity};
-use crate::base::damage::Corrupt;
-use crate::base::error::Error;
+use super::summary::Summary;
+use crate::base::damage::{Corrupt, Damage, Place};
+use crate::base::error::{Class, Error};
+use crate::open::Disk;
 
 static DISK: Group = Group { code: "D01", name: "disk" };
 
@@ -37,6 +41,33 @@ pub fn of_layer(corrupt: &Corrupt) -> Finding {
 #[must_use]
 pub fn unreadable(error: &Error) -> Option<Finding> {
     error.corrupt().map(|corrupt| Finding::new(&UNREADABLE, corrupt.clone()))
+}
+
+/// Checks what is around file systems: disk images and the partition table.
+pub fn around(disk: &Disk, options: &CheckOptions, findings: &mut Findings<'_>) -> Summary {
+    let mut report = Report::new(options, findings);
+    for finding in disk.layers().iter().flat_map(|layer| layer.image.findings()) {
+        report.broken(&LAYER, finding.clone());
+    }
+    for finding in disk.findings() {
+        report.broken(&TABLE, finding.clone());
+    }
+    if disk.table_from_backup() {
+        let corrupt = Corrupt::new(Damage::Contradiction, Place::new("partition table", ""));
+        report.broken(&TABLE, corrupt.found("damaged, its copy is used"));
+    }
+    report.finish()
+}
+
+/// Tells that something could not be opened: damage is a finding, anything else was not checked.
+pub fn not_opened(what: &str, error: &Error, options: &CheckOptions, findings: &mut Findings<'_>) -> Summary {
+    let mut report = Report::new(options, findings);
+    match error.corrupt() {
+        Some(corrupt) => report.broken(&UNREADABLE, corrupt.clone()),
+        None if error.class() == Class::Locked => report.unchecked(what, "locked"),
+        None => report.unchecked(what, error),
+    }
+    report.finish()
 }
 
 /// All rules, in the order of their codes within disk, APFS and HFS+.

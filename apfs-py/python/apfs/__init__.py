@@ -13,8 +13,9 @@ image is read. What goes wrong is an `ApfsError` and, where one fits, the built-
 import warnings
 
 from ._apfs import DEBUG_BUILD, Change, Extent, HfsInfo, Journal, Partition, Snapshot, Stat
+from ._check import Finding, Report, Rule, rules
 from ._delta import Delta, DeltaStats, Version
-from ._disk import Container, Disk, Layer, Volumes, open
+from ._disk import Container, Disk, Fusion, Layer, Volumes, open
 from ._errors import (
     ApfsError,
     CorruptError,
@@ -35,6 +36,7 @@ from ._group import Backing, Firmlink, MergedView, Problem, VolumeGroup
 from ._path import Path, Xattrs
 from ._protection import LockReason, Protection, Rolling, UnlockRecord
 from ._seal import Seal, SealedFile, SealedNode, SealVerdict
+from ._space import Counted, DeviceUse, Freed, Owner, Space, SpaceFinding, VolumeSpace
 from ._volume import AnySnapshot, View, Volume
 
 __all__ = [
@@ -44,11 +46,16 @@ __all__ = [
     "Change",
     "Container",
     "CorruptError",
+    "Counted",
     "Delta",
     "DeltaStats",
+    "DeviceUse",
     "Disk",
     "Extent",
+    "Finding",
     "Firmlink",
+    "Freed",
+    "Fusion",
     "HfsInfo",
     "IsADirectoryError",
     "Journal",
@@ -62,18 +69,23 @@ __all__ = [
     "NotADirectoryError",
     "NotASymlinkError",
     "NotFoundError",
+    "Owner",
     "Partition",
     "Path",
     "Problem",
     "Protection",
     "RawFile",
     "ReadError",
+    "Report",
     "Rolling",
+    "Rule",
     "Seal",
     "SealVerdict",
     "SealedFile",
     "SealedNode",
     "Snapshot",
+    "Space",
+    "SpaceFinding",
     "Stat",
     "TooManyLinksError",
     "UnlockRecord",
@@ -82,9 +94,11 @@ __all__ = [
     "View",
     "Volume",
     "VolumeGroup",
+    "VolumeSpace",
     "Volumes",
     "Xattrs",
     "open",
+    "rules",
 ]
 
 if DEBUG_BUILD:

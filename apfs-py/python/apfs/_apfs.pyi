@@ -31,6 +31,7 @@ __all__ = [
     "VolumeHandle",
     "formats",
     "lock_reasons",
+    "rules",
 ]
 
 DEBUG_BUILD: Final[bool]
@@ -38,6 +39,9 @@ DEBUG_BUILD: Final[bool]
 
 def formats() -> list[str]:
     """Words for the formats of disk images."""
+
+def rules() -> list[tuple[str, str, str, str, str]]:
+    """All rules of checks: code, name, group, severity, text."""
 
 def lock_reasons() -> list[str]:
     """Words for why something is locked."""
@@ -408,11 +412,16 @@ class Partition:
     def content(self) -> str:
         """What is in it by its signature: ``APFS``, ``HFS+``, ..., empty if it is not known."""
 
+_Finding: TypeAlias = tuple[str, str, str, str, int | None, int | None, CorruptError]
+_Counts: TypeAlias = list[tuple[str, int]]
+_Report: TypeAlias = tuple[list[_Finding], tuple[int, int, int], _Counts, _Counts, list[tuple[str, str]]]
+
 @final
 class DiskHandle:
     def __new__(
         cls,
         source: str | PathLike[str] | Buffer | BinaryFile,
+        tier2: str | PathLike[str] | Buffer | BinaryFile | None,
         open_as: str | None,
         passwords: list[str | bytes],
         keys: list[bytes | str],
@@ -433,6 +442,7 @@ class DiskHandle:
     def partitions(self) -> list[Partition]: ...
     @property
     def containers(self) -> list[ContainerHandle]: ...
+    def check(self, snapshots: bool, findings_per_rule: int) -> _Report: ...
     def checkpoint(self, partition: int, xid: int) -> ContainerHandle: ...
     @property
     def volumes(self) -> list[VolumeHandle]: ...
@@ -443,6 +453,22 @@ class DiskHandle:
     @property
     def closed(self) -> bool: ...
     def close(self) -> None: ...
+
+_Freed: TypeAlias = tuple[str, int, tuple[int, int, int]]
+_VolumeSpace: TypeAlias = tuple[int, str, tuple[int, int], tuple[int, int, int], tuple[int, int, int], list[_Freed]]
+_SpaceFinding: TypeAlias = tuple[str, int | None, int, list[str], ApfsError | None]
+_Space: TypeAlias = tuple[
+    int,
+    list[tuple[str, int, int, int, int]],
+    list[tuple[int | None, str, int]],
+    list[_VolumeSpace],
+    tuple[int, int, int, int],
+    tuple[int, int],
+    bool,
+    list[_SpaceFinding],
+]
+
+_Fusion: TypeAlias = tuple[tuple[UUID, UUID], tuple[int, int], int | None, list[ApfsError], int]
 
 @final
 class ContainerHandle:
@@ -458,6 +484,10 @@ class ContainerHandle:
     def block_count(self) -> int: ...
     @property
     def checkpoints(self) -> list[int]: ...
+    def check(self, snapshots: bool, findings_per_rule: int) -> _Report: ...
+    def fusion(self) -> _Fusion | None: ...
+    def space(self) -> _Space: ...
+    def allocated(self, device: str) -> list[tuple[int, int]]: ...
     def groups(self) -> tuple[list[GroupHandle], list[tuple[str, str]]]: ...
     def volumes(self) -> tuple[list[VolumeHandle], list[ApfsError]]: ...
 
@@ -495,7 +525,9 @@ class VolumeHandle:
     def is_case_sensitive(self) -> bool: ...
     @property
     def used_bytes(self) -> int: ...
+    def check(self, snapshots: bool, findings_per_rule: int) -> _Report: ...
     def snapshots(self) -> list[Snapshot]: ...
+    def freed_by_deleting(self, snapshot: Snapshot) -> tuple[int, int, int]: ...
     def snapshot(self, wanted: str | bytes) -> Snapshot: ...
     def view(self, snapshot: Snapshot | None = None) -> ViewHandle: ...
 

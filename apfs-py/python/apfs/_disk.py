@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal, Protocol, overload
 from uuid import UUID
 
 from ._apfs import DiskHandle
+from ._check import Report, report_of
 from ._errors import ApfsError, CorruptError, MisuseError, build
 from ._group import Problem, VolumeGroup
 from ._recipe import remember
+from ._space import Space, space_of
 from ._volume import Volume
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Options:
     """How a disk was opened. No passwords or keys: what knows these is the compiled part alone."""
 
     open_as: str | None
+    tier2: str | None
     checksums: str
     no_journal: bool
     force: bool
@@ -45,6 +48,7 @@ class Options:
 def open(
     source: str | os.PathLike[str] | Buffer | BinaryFile,
     *,
+    tier2: str | os.PathLike[str] | Buffer | BinaryFile | None = None,
     password: str | bytes | None = None,
     key: bytes | str | None = None,
     passwords: Iterable[str | bytes] = (),
@@ -58,6 +62,8 @@ def open(
 ) -> Disk:
     """Opens a disk image, device node, sparse bundle, buffer or seekable binary file object.
 
+    tier2: the other half of a Fusion pair, if it is not on the same disk. Which half is which they say themselves. Of a
+        pair whose other half is missing everything can be read that is not on it: `Container.fusion`.
     password, key, passwords: for encrypted disk images and volumes; each is tried on each. A recovery key is a
         password, with its dashes. A ``key`` is a raw key, as bytes or in hexadecimal. None of them is kept in Python,
         shown, or pickled.
@@ -76,9 +82,16 @@ def open(
         raise TypeError("passwords takes several; one is given as password")
     words = [*([] if password is None else [password]), *passwords]
     keys = [] if key is None else [key]
-    handle = DiskHandle(source, open_as, words, keys, checksums, checkpoint, no_journal, force, cache_bytes, partition)
-    path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
-    disk = Disk(handle, path, Options(open_as, checksums, no_journal, force, cache_bytes))
+    handle = DiskHandle(
+        source, tier2, open_as, words, keys, checksums, checkpoint, no_journal, force, cache_bytes, partition
+    )
+    path, second = (
+        os.fspath(one) if isinstance(one, (str, os.PathLike)) else None for one in (source, tier2)
+    )
+    if tier2 is not None and second is None:
+        # It can't be found again in another process.
+        path = None
+    disk = Disk(handle, path, Options(open_as, second, checksums, no_journal, force, cache_bytes))
     if words or keys:
         remember(disk)
     return disk
@@ -145,6 +158,19 @@ class Disk:
         self._check_open()
         return Volumes(self._volumes)
 
+    def check(self, *, snapshots: bool = False, findings_per_rule: int = 100) -> Report:
+        """Checks all that is on it: each structure is read, and what is said twice is compared.
+
+        That something is damaged is no exception but the answer. Nothing is written.
+
+        snapshots: read the trees of all snapshots too.
+        findings_per_rule: of each rule in a container or volume so many findings are listed; the others are counted.
+
+            for finding in disk.check():
+                print(finding.severity, finding.code, finding.message)
+        """
+        return report_of(self._handle.check(snapshots, findings_per_rule))
+
     @property
     def groups(self) -> list[VolumeGroup]:
         """The volume groups of all containers: each opens as the tree that its macOS shows."""
@@ -183,6 +209,26 @@ class Disk:
 
     def __repr__(self) -> str:
         return f"<apfs.Disk {self._source or 'from memory'}{' closed' if self.closed else ''}>"
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A Fusion pair: two devices that are one container."""
+
+    main_uuid: UUID
+    """Id of the main device."""
+    tier2_uuid: UUID
+    """Id of tier 2; what it should be if that is missing."""
+    main_blocks: int
+    """Blocks of the main device."""
+    tier2_blocks: int
+    """Blocks of tier 2."""
+    tier2_size: int | None
+    """Bytes of tier 2; ``None`` if it is missing: data on it can't be read then, everything else can."""
+    findings: list[ApfsError]
+    """What is wrong, the missing device among it, at most 1,000."""
+    finding_count: int
+    """How many findings there are."""
 
 
 class Container:
@@ -241,6 +287,37 @@ class Container:
     def volumes(self) -> Volumes:
         """Its volumes, locked ones too."""
         return Volumes(self._volumes)
+
+    def check(self, *, snapshots: bool = False, findings_per_rule: int = 100) -> Report:
+        """Checks it with all its volumes. What is locked is checked as far as that goes without a key.
+
+        That something is damaged is no exception but the answer. Nothing is written.
+
+        snapshots: read the trees of all snapshots too.
+        findings_per_rule: of each rule in a container or volume so many findings are listed; the others are counted.
+        """
+        return report_of(self._handle.check(snapshots, findings_per_rule))
+
+    @property
+    def fusion(self) -> Fusion | None:
+        """What is known of the two devices of a Fusion pair; ``None`` if it is none."""
+        found = self._handle.fusion()
+        if found is None:
+            return None
+        (main_uuid, tier2_uuid), (main_blocks, tier2_blocks), tier2_size, findings, count = found
+        return Fusion(main_uuid, tier2_uuid, main_blocks, tier2_blocks, tier2_size, findings, count)
+
+    def space(self) -> Space:
+        """Tells whose every block is: bitmaps against owners. Works on encrypted volumes without a key.
+
+            space = container.space()
+            print(space.used, space.leaked, [(volume.name, volume.data) for volume in space.volumes])
+        """
+        return space_of(self._handle)
+
+    def allocated(self, device: str = "main") -> list[tuple[int, int]]:
+        """First block and number of blocks of all runs in use by the bitmaps; of ``tier2`` for a Fusion pair's slow device."""
+        return self._handle.allocated(device)
 
     @property
     def groups(self) -> list[VolumeGroup]:

@@ -25,6 +25,7 @@ class Recipe:
 
     source: str
     open_as: str | None
+    tier2: str | None
     checksums: str
     no_journal: bool
     force: bool
@@ -42,6 +43,7 @@ class Recipe:
         return Recipe(
             source=os.path.abspath(disk.source),
             open_as=disk._options.open_as,
+            tier2=None if disk._options.tier2 is None else os.path.abspath(disk._options.tier2),
             checksums=disk._options.checksums,
             no_journal=disk._options.no_journal,
             force=disk._options.force,
@@ -75,6 +77,7 @@ def _open_disk(recipe: Recipe) -> Disk:
                 disk = open_disk(
                     recipe.source,
                     open_as=recipe.open_as,
+                    tier2=recipe.tier2,
                     checksums=recipe.checksums,
                     checkpoint=recipe.checkpoint,
                     no_journal=recipe.no_journal,

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, Union
 from uuid import UUID
 
+from ._check import Report, report_of
 from ._delta import Delta, Version, history
 from ._errors import build
 from ._path import OnError, Path
 from ._protection import Protection, UnlockRecord, protection_of
 from ._recipe import Recipe, open_view, open_volume, remember
 from ._seal import Seal, SealVerdict, seal_of, verify
+from ._space import Freed
 
 if TYPE_CHECKING:
     from ._apfs import HfsInfo, Snapshot, Stat, ViewHandle, VolumeHandle
@@ -183,9 +185,23 @@ class Volume:
                 return known
         raise build("NotFoundError", f"not found: snapshot {wanted}", None, {})
 
+    def freed_by_deleting(self, snapshot: AnySnapshot) -> Freed:
+        """Blocks that would be free without a snapshot, which is told as for `open_snapshot`. No key is needed."""
+        return Freed(*self._handle.freed_by_deleting(self._find_snapshot(snapshot)))
+
     def at(self, snapshot: AnySnapshot | None) -> View:
         """The state that a snapshot keeps, as for `open_snapshot`, or the live one for ``None``."""
         return self.view if snapshot is None else self.open_snapshot(snapshot)
+
+    def check(self, *, snapshots: bool = False, findings_per_rule: int = 100) -> Report:
+        """Checks an HFS+ volume by itself; of an APFS volume the container with all its volumes: they share the blocks.
+
+        That something is damaged is no exception but the answer. Nothing is written.
+
+        snapshots: read the trees of all snapshots too.
+        findings_per_rule: of each rule in a container or volume so many findings are listed; the others are counted.
+        """
+        return report_of(self._handle.check(snapshots, findings_per_rule))
 
     def diff(
         self,

@@ -7,6 +7,7 @@ use apfs_core::{AnyVolume, Result, Timestamp, Uuid};
 use serde::Serialize;
 
 use super::core_storage::CoreStorage;
+use super::fusion::FusionRow;
 use super::group::GroupRows;
 use super::hfs::HfsVolume;
 
@@ -48,6 +49,9 @@ pub(super) struct Partition {
     pub(super) content: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) container: Option<Container>,
+    /// The partition with the first half of the Fusion pair that this is the second half of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fusion_main: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hfs: Option<HfsVolume>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,6 +77,8 @@ pub(super) struct Container {
     pub(super) checkpoints: Vec<Checkpoint>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ephemeral_damage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fusion: Option<FusionRow>,
     pub(super) volumes: Vec<Volume>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) damaged_volumes: Vec<DamagedVolume>,
@@ -195,6 +201,7 @@ impl Image {
                 type_byte: partition.type_byte.map(|byte| format!("{byte:02x}")),
                 label: partition.label.clone(),
                 content: partition.content.word(),
+                fusion_main: session.disk.fusion_main_of(partition.index),
                 container,
                 hfs,
                 core_storage,
@@ -269,6 +276,7 @@ impl Container {
             max_volumes: raw.nx_max_file_systems.get(),
             checkpoints: checkpoints(container),
             ephemeral_damage: container.checkpoint().ephemeral_damage().map(ToString::to_string),
+            fusion: container.fusion().map(|fusion| FusionRow::new(fusion, block_size)),
             volumes,
             damaged_volumes,
             groups: GroupRows::gather(container, session),

@@ -83,6 +83,10 @@ fn show_partition(partition: &Partition, out: &mut Out) -> io::Result<()> {
     if let Some(error) = &partition.error {
         field(out, "|   ", "Not readable", error)?;
     }
+    if let Some(main) = partition.fusion_main {
+        let text = format!("second device (tier 2) of the container in partition {main}");
+        field(out, "|   ", "Fusion", text)?;
+    }
     if let Some(volume) = &partition.hfs {
         show_hfs(volume, out)?;
     }
@@ -201,6 +205,9 @@ fn show_container(container: &Container, out: &mut Out) -> io::Result<()> {
         let reason = checkpoint.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
         field(out, INDENT, label, format_args!("{xid} in block {block}, {state}{reason}"))?;
         label = "";
+    }
+    if let Some(fusion) = &container.fusion {
+        fusion.show(&mut |label, text| field(out, INDENT, label, text))?;
     }
     for volume in &container.volumes {
         show_volume(volume, out)?;

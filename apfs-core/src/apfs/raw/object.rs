@@ -64,6 +64,12 @@ pub const OBJECT_TYPE_SNAPMETATREE: u32 = 0x10;
 pub const OBJECT_TYPE_OMAP_SNAPSHOT: u32 = 0x13;
 /// Place of the EFI driver.
 pub const OBJECT_TYPE_EFI_JUMPSTART: u32 = 0x14;
+/// Middle tree of a Fusion pair.
+pub const OBJECT_TYPE_FUSION_MIDDLE_TREE: u32 = 0x15;
+/// Write-back cache of a Fusion pair.
+pub const OBJECT_TYPE_NX_FUSION_WBC: u32 = 0x16;
+/// List of the write-back cache.
+pub const OBJECT_TYPE_NX_FUSION_WBC_LIST: u32 = 0x17;
 /// State of a change of encryption.
 pub const OBJECT_TYPE_ER_STATE: u32 = 0x18;
 /// More metadata of a snapshot.

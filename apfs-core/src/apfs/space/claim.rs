@@ -34,6 +34,10 @@ pub enum ContainerPart {
     EfiJumpstart,
     /// Write-back cache of a Fusion pair.
     FusionCache,
+    /// Middle tree of a Fusion pair.
+    MiddleTree,
+    /// Blocks of the main device that hold copies of blocks of tier 2.
+    FusionCopy,
     /// Blocks on their way out of a part that is being cut off, and where they go.
     Eviction,
 }
@@ -100,6 +104,8 @@ impl Owner {
                 ContainerPart::MediaKey => "media-key",
                 ContainerPart::EfiJumpstart => "efi-jumpstart",
                 ContainerPart::FusionCache => "fusion-cache",
+                ContainerPart::MiddleTree => "fusion-middle-tree",
+                ContainerPart::FusionCopy => "fusion-copy",
                 ContainerPart::Eviction => "eviction",
             },
             Owner::Volume(_, part) => match part {

@@ -10,10 +10,11 @@ use super::super::node::Node;
 use super::super::object::{Expect, XidRule, too_short};
 use super::super::omap::decode;
 use super::super::raw::container::{NX_XP_FRAGMENTED, Prange};
+use super::super::raw::fusion::FusionMtVal;
 use super::super::raw::object::{OBJ_PHYSICAL, OBJECT_TYPE_EFI_JUMPSTART};
 use super::super::raw::omap::OMAP_VAL_DELETED;
 use super::super::raw::spaceman::{EfiJumpstart, NX_EFI_JUMPSTART_MAGIC};
-use super::super::tree_kind::{EXTENT_LIST, TreeKind};
+use super::super::tree_kind::{EXTENT_LIST, FUSION_MIDDLE, TreeKind};
 use super::claim::{Claim, ContainerPart, Owner, VolumePart};
 use super::queue::FreeQueue;
 use super::spaceman::{Device, Spaceman};
@@ -61,7 +62,7 @@ impl<'a, 'b> Search<'a, 'b> {
         let run = claim.run;
         let fits = match &self.spaceman {
             Some(spaceman) => spaceman.holds(run),
-            None => run.fits(self.container.superblock().block_count()),
+            None => self.container.store().holds(run),
         };
         if fits && run.count > 0 {
             return (self.each)(Ok(claim));
@@ -180,9 +181,27 @@ impl<'a, 'b> Search<'a, 'b> {
                 self.claim(Claim::of(Owner::Container(part), "prange_t", run(range)))?;
             }
         }
+        self.middle_tree(raw.nx_fusion_mt_oid.get())?;
         let jumpstart = self.jumpstart(raw.nx_efi_jumpstart.get());
         self.sound(jumpstart)?;
         Ok(())
+    }
+
+    /// Nodes of a Fusion pair's middle tree, and the copies that it leads to.
+    fn middle_tree(&mut self, root: u64) -> Result<()> {
+        if self.container.fusion().is_none() || root == 0 {
+            return Ok(());
+        }
+        let tree = self.container.tree(&FUSION_MIDDLE, Oid(root));
+        let Some(tree) = self.sound(tree)? else { return Ok(()) };
+        self.tree(&tree, Owner::Container(ContainerPart::MiddleTree), &mut |search, leaf| {
+            for raw in (0..leaf.count()).filter_map(|index| pod::<FusionMtVal>(leaf.value(index)?)) {
+                let (start, count) = (Paddr(raw.fmv_lba.get()), u64::from(raw.fmv_length.get()));
+                let owner = Owner::Container(ContainerPart::FusionCopy);
+                search.claim(Claim::of(owner, "fusion_mt_val_t", BlockRange { start, count }))?;
+            }
+            Ok(())
+        })
     }
 
     fn areas(&mut self) -> Result<()> {

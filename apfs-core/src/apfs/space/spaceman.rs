@@ -5,12 +5,15 @@ use core::fmt;
 
 use super::super::container::Container;
 use super::super::object::too_short;
-use super::super::raw::spaceman::{FUSION_TIER2_DEVICE_BYTE_ADDR, SpacemanDevice, SpacemanPhys};
+use super::super::raw::spaceman::{SpacemanDevice, SpacemanPhys};
+use super::super::tiers::tier2_flag;
 use super::pool::Pool;
 use crate::base::bytes::{get, len64, pod, to_usize, u64_at};
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{BlockRange, Oid, Paddr};
+
+pub use super::super::tiers::Device;
 
 pub(super) const STRUCTURE: &str = "spaceman_phys_t";
 /// Bytes of a chunk info block before its infos, and of a block of addresses before those.
@@ -19,35 +22,6 @@ pub(super) const CIB_HEAD: u64 = 40;
 pub(super) const CHUNK_INFO: u64 = 32;
 /// Bytes of an address.
 const ADDRESS: u64 = 8;
-
-/// A device of a container. All but Fusion pairs have the main one alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Device {
-    /// The only one, or the fast one of a Fusion pair.
-    Main,
-    /// The slow one of a Fusion pair.
-    Tier2,
-}
-
-impl Device {
-    /// Both, in the order of the space manager.
-    pub const ALL: [Device; 2] = [Device::Main, Device::Tier2];
-
-    /// One word in small letters.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Device::Main => "main",
-            Device::Tier2 => "tier2",
-        }
-    }
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// What the space manager says of one device. Its counts fit one another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,14 +136,14 @@ impl Spaceman {
     pub fn address(&self, device: Device, block: u64) -> Paddr {
         match device {
             Device::Main => Paddr(block),
-            Device::Tier2 => Paddr(block | tier2_flag(&self.container)),
+            Device::Tier2 => Paddr(block | tier2_flag(self.container.block_size())),
         }
     }
 
     /// True if all blocks of a run are on one of the devices.
     #[must_use]
     pub fn holds(&self, run: BlockRange) -> bool {
-        let flag = tier2_flag(&self.container);
+        let flag = tier2_flag(self.container.block_size());
         let (device, start) = match run.start.0 & flag {
             0 => (Device::Main, run.start),
             _ => (Device::Tier2, Paddr(run.start.0 & !flag)),
@@ -191,11 +165,6 @@ impl Spaceman {
     fn array(&self, offset: u32, len: u64, field: &'static str) -> Result<&[u8]> {
         array(&self.bytes, offset, len).ok_or_else(|| Error::damage(Damage::Bounds, self.place(field)))
     }
-}
-
-/// The bit that block numbers on the slow device have.
-fn tier2_flag(container: &Container) -> u64 {
-    FUSION_TIER2_DEVICE_BYTE_ADDR.checked_div(container.block_size().bytes()).unwrap_or(0)
 }
 
 fn place(container: &Container, field: &'static str) -> Place {

@@ -6,11 +6,11 @@ use super::super::finding::Findings;
 use super::super::options::CheckOptions;
 use super::super::report::Report;
 use super::super::summary::Summary;
-use super::claims::{Claims, Owner};
+use super::claims::Claims;
 use super::context::Context;
 use super::omap::{self, Whose};
-use super::rules::{FUSION_TREE, NEXT_OID, OMAP_UNUSED, VOLUME_FIELD};
-use super::{checkpoint, container, keybags, spaceman, volume};
+use super::rules::{NEXT_OID, OMAP_UNUSED, VOLUME_FIELD};
+use super::{checkpoint, container, fusion, keybags, spaceman, volume};
 use crate::apfs::Container;
 use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::Result;
@@ -55,7 +55,7 @@ pub fn check(
     container::jumpstart(&mut check, &mut claims)?;
     container::reaper(&mut check, &mut ephemeral)?;
     let spaceman = spaceman::read(&mut check, &mut claims, &mut ephemeral)?;
-    fusion(&mut check, &mut claims, &mut ephemeral)?;
+    fusion::check(&mut check, &mut claims, &mut ephemeral)?;
     checkpoint::unused(&mut check, &ephemeral);
     let mappings = omap::read(&mut check, container.omap(), Whose::Container, &mut claims)?;
     let raw = container.superblock().raw();
@@ -101,28 +101,4 @@ pub fn check(
         spaceman::compare(&mut check, &spaceman, in_pool, claims, reserves)?;
     }
     Ok(check.report.finish())
-}
-
-/// What a Fusion container has more.
-fn fusion(check: &mut Context<'_>, claims: &mut Claims, ephemeral: &mut Vec<Oid>) -> Result<()> {
-    let raw = check.container.superblock().raw();
-    let root = Oid(raw.nx_fusion_mt_oid.get());
-    if raw.nx_fusion_wbc_oid.get() != 0 {
-        ephemeral.push(Oid(raw.nx_fusion_wbc_oid.get()));
-        // Its lists are chained from one another.
-        ephemeral.extend(
-            check
-                .container
-                .checkpoint()
-                .mappings()
-                .iter()
-                .filter_map(|mapping| (mapping.type_and_flags & 0xFFFF == 0x17).then_some(mapping.oid)),
-        );
-    }
-    if root.0 != 0 {
-        let _ = (&FUSION_TREE, Owner::Container("middle tree"));
-        claims.complete = false;
-        check.report.unchecked("middle tree", "not read by this check");
-    }
-    Ok(())
 }

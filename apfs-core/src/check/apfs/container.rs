@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 use super::claims::{Claims, Owner};
 use super::context::Context;
 use super::rules::{
-    DEVICE_SHORT, EPHEMERAL_INFO, FUSION_CACHE, JUMPSTART_EXTENTS, JUMPSTART_FIELD, LCFD, MAX_VOLUMES,
-    NEXT_XID, NX_FEATURES, NX_FLAGS, NX_FUSION, NX_TEST, OBJECT_FLAGS, REAPER_BUFFER, REAPER_EMPTY,
-    REAPER_FIELD, REAPER_FLAGS, REAPER_IDS, REAPER_LIST, SAME_VOLUME, ZERO_DAMAGED, ZERO_DIFFERS, ZERO_NEWER,
+    DEVICE_SHORT, EPHEMERAL_INFO, JUMPSTART_EXTENTS, JUMPSTART_FIELD, LCFD, MAX_VOLUMES, NEXT_XID,
+    NX_FEATURES, NX_FLAGS, NX_FUSION, NX_TEST, OBJECT_FLAGS, REAPER_BUFFER, REAPER_EMPTY, REAPER_FIELD,
+    REAPER_FLAGS, REAPER_IDS, REAPER_LIST, SAME_VOLUME, ZERO_DAMAGED, ZERO_DIFFERS, ZERO_NEWER,
 };
 use crate::apfs::object::{Expect, XidRule};
 use crate::apfs::raw::container::{NX_XP_FRAGMENTED, NxFeatures, NxIncompat, Prange};
@@ -93,12 +93,6 @@ pub(super) fn superblock(check: &mut Context<'_>) -> Result<()> {
         .filter(|(field, found)| *found != is_fusion && !(is_fusion && field.starts_with("nx_fusion_wbc")))
     {
         check.differs(&NX_FUSION, place(field), is_fusion, found);
-    }
-    if is_fusion && raw.nx_fusion_wbc_oid.get() != 0 {
-        let cache = container.ephemeral(Oid(raw.nx_fusion_wbc_oid.get()));
-        if let Err(error) = cache {
-            check.error_as(&FUSION_CACHE, "write-back cache", error)?;
-        }
     }
     // Formatters other than Apple's set it everywhere.
     if features.contains(NxFeatures::LCFD) && !is_fusion && raw.nx_newest_mounted_version.get() != 0 {
@@ -198,7 +192,7 @@ pub(super) fn jumpstart(check: &mut Context<'_>, claims: &mut Claims) -> Result<
         rest = behind;
         let run =
             BlockRange { start: Paddr(extent.pr_start_paddr.get()), count: extent.pr_block_count.get() };
-        if run.count == 0 || !run.fits(container.superblock().block_count()) {
+        if run.count == 0 || !container.store().holds(run) {
             let found = alloc::format!("{} blocks from {}", run.count, run.start);
             check.broken(
                 &JUMPSTART_EXTENTS,

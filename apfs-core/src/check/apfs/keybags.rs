@@ -33,7 +33,7 @@ pub(super) fn check(check: &mut Context<'_>, volumes: &[Volume], claims: &mut Cl
     let raw = container.superblock().raw();
     let owner = Owner::Container("keybag");
     for range in [&raw.nx_keylocker, &raw.nx_mkb_locker] {
-        if run(range).fits(container.superblock().block_count()) {
+        if container.store().holds(run(range)) {
             claims.add(run(range), owner)?;
         }
     }
@@ -61,7 +61,7 @@ pub(super) fn check(check: &mut Context<'_>, volumes: &[Volume], claims: &mut Cl
             continue;
         }
         if let Some(range) = pod::<Prange>(&entry.data)
-            && run(range).fits(container.superblock().block_count())
+            && container.store().holds(run(range))
         {
             claims.add(run(range), owner)?;
         }

@@ -11,6 +11,7 @@ mod classify;
 mod container;
 mod context;
 mod extents;
+mod fusion;
 mod keybags;
 mod omap;
 mod rules;

@@ -122,7 +122,7 @@ pub(super) fn read(
             if mapping.flags & OMAP_VAL_DELETED == 0 {
                 let count = u64::from(mapping.size).div_ceil(limits.0);
                 let run = BlockRange { start: mapping.block, count };
-                if run.fits(limits.1) {
+                if check.container.store().holds(run) {
                     claims
                         .add(run, if is_container { Owner::Container("volume superblock") } else { owner })?;
                     found.blocks = found.blocks.saturating_add(count);

@@ -309,7 +309,15 @@ rules! {
     }
     FUSION "A29" "Fusion" {
         FUSION_TREE "A2901" Error "middle-tree" "The middle tree of a Fusion container can be read."
-        FUSION_CACHE "A2902" Error "write-back-cache" "The write-back cache of a Fusion container is there."
+        FUSION_CACHE "A2902" Error "write-back-cache" "The write-back cache of a Fusion container can be read."
+        FUSION_MEMBER "A2903" Warning "fusion-member" "Both devices of a Fusion container are here."
+        FUSION_IDS "A2904" Warning "fusion-ids" "The lowest bit of the Fusion id is clear on the main device and set on tier 2."
+        FUSION_SIZE "A2905" Error "fusion-device-size" "Both devices of a Fusion container are as long as the space manager says."
+        MIDDLE_ENTRY "A2906" Error "middle-tree-entry" "The middle tree leads from blocks of tier 2 to blocks of the main device that are either newer or equal."
+        MIDDLE_OVERLAP "A2907" Error "middle-tree-overlap" "Entries of the middle tree do not overlap."
+        CACHE_ENTRY "A2908" Error "write-back-entry" "Entries of the write-back cache lead from the main device to tier 2."
+        CACHE_OFFSETS "A2909" Error "write-back-offsets" "The offsets of the write-back cache fit its lists."
+        CACHE_MISSING "A2910" Warning "write-back-missing" "A Fusion container has a write-back cache."
     }
 }
 

@@ -401,7 +401,7 @@ impl PhysicalExtents {
                 } else if extent.owner.is_some_and(|owner| owner >= next_id) {
                     check.range(&NEXT_OBJ_ID, at("owning_obj_id"), alloc::format!("{owner:#x}"));
                 }
-                if !extent.run.fits(check.container.superblock().block_count()) {
+                if !check.container.store().holds(extent.run) {
                     let corrupt = Corrupt::new(Damage::PastEnd, at("len_and_kind"));
                     check.broken(&PHYS_VALUE, corrupt.found(extent.run.count));
                     self.complete = false;
