@@ -223,11 +223,15 @@ impl Filter {
     fn wants(&self, change: &Change) -> bool {
         let paths = [Some(&change.path), change.old_path.as_ref()];
         paths.into_iter().flatten().any(|path| {
-            let shared = self.base.iter().zip(components(path));
-            let (compared, equal) = shared.fold((0, true), |(count, equal), (one, other)| {
-                (count + 1, equal && self.rule.same(one, other))
-            });
-            equal && (compared == self.base.len() || change.op == Op::Renamed)
+            let mut names = components(path);
+            for wanted in &self.base {
+                match names.next() {
+                    Some(name) if self.rule.same(name, wanted) => {}
+                    Some(_) => return false,
+                    None => return change.op == Op::Renamed,
+                }
+            }
+            true
         })
     }
 }
