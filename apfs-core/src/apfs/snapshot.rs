@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(xid("7"), Some(6), "the name, not the transaction");
         assert_eq!(xid("03030303-0303-0303-0303-030303030303"), Some(7));
         assert_eq!(
-            (xid("1970-01-01"), xid("1970-01-02"), xid("1970-01-02 00:01")),
+            (xid("1970-01-01"), xid("1970-01-02"), xid("1970-01-02 00:00")),
             (Some(5), Some(6), Some(5))
         );
         assert_eq!((xid("1970-01-09"), xid("1969-12-31"), xid("d"), xid("8")), (Some(7), None, None, None));
