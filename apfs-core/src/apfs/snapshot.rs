@@ -155,7 +155,9 @@ impl Volume {
         // Asked for once: deriving it takes seconds.
         let key = OnceCell::new();
         let mut cursor = Cursor::new();
-        if self.or_report(cursor.seek(&tree, &[0; 8]))?.is_none() {
+        // What lacks a record can be said only where all of them were read.
+        let mut is_whole = self.or_report(cursor.seek(&tree, &[0; 8]))?.is_some();
+        if !is_whole {
             while self.or_report(cursor.advance(&tree))?.is_none() {}
         }
         let features = self.superblock().incompatible_features();
@@ -167,6 +169,7 @@ impl Volume {
                 return Err(Error::limit("snapshots", len64(limit), len64(named.len())));
             }
             let parsed = self.or_report(Snapshot::parse(&record))?;
+            is_whole &= parsed.is_some();
             if let Some(mut snapshot) = parsed.flatten() {
                 if snapshots.len() >= limit {
                     let limit = len64(limit);
@@ -178,10 +181,14 @@ impl Volume {
                 snapshot.uuid = self.snapshot_uuid(omap, snapshot.xid, &key);
                 snapshots.push(snapshot);
             }
-            while self.or_report(cursor.advance(&tree))?.is_none() {}
+            while self.or_report(cursor.advance(&tree))?.is_none() {
+                is_whole = false;
+            }
         }
         snapshots.sort_by_key(|snapshot| snapshot.xid);
-        self.report_halves(&snapshots, named, &known);
+        if is_whole {
+            self.report_halves(&snapshots, named, &known);
+        }
         Ok(snapshots)
     }
 
