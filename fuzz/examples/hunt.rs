@@ -35,12 +35,12 @@ static PANIC: Mutex<String> = Mutex::new(String::new());
 type Target = (&'static str, fn(&mut Rng) -> Input, fn(&[u8]));
 
 /// They take turns.
-const HUNTED: [Target; 1] = [
-    //TMP("image", fresh, target::image),
-    //TMP("hfs_volume", hfs::fresh, hfs::volume),
-    //TMP("check of APFS", fresh, check::of_apfs),
+const HUNTED: [Target; 5] = [
+    ("image", fresh, target::image),
+    ("hfs_volume", hfs::fresh, hfs::volume),
+    ("check of APFS", fresh, check::of_apfs),
     ("delta", fresh, delta::delta),
-    //TMP("check of HFS+", hfs::fresh, check::of_hfs),
+    ("check of HFS+", hfs::fresh, check::of_hfs),
 ];
 
 type Running = Arc<Mutex<(Instant, Vec<u8>)>>;
