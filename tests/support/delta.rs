@@ -301,6 +301,10 @@ pub fn examine(a: &View, b: &View, before: &Listing, after: &Listing) -> (Vec<St
             }
         }
         wrong.extend(mistakes(&changes, before, after));
+        let shares_a_map = a.volume().container().xid() == b.volume().container().xid();
+        if shares_a_map && delta.stats().method != Some(method) {
+            wrong.push(format!("{:?} was used, not {method:?}", delta.stats().method));
+        }
         if !a.superblock().is_sealed() {
             wrong.extend(miscounts(a, b, delta.stats()));
         }

@@ -224,9 +224,9 @@ impl Filter {
         let paths = [Some(&change.path), change.old_path.as_ref()];
         paths.into_iter().flatten().any(|path| {
             let mut names = components(path);
-            for one in &self.base {
+            for wanted in &self.base {
                 match names.next() {
-                    Some(name) if self.rule.same(one, name) => {}
+                    Some(name) if self.rule.same(name, wanted) => {}
                     Some(_) => return false,
                     None => return change.op == Op::Renamed,
                 }

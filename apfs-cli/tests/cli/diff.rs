@@ -1,4 +1,10 @@
 //! `apfs diff` and `apfs history`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a panic is a failed test"
+)]
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,10 @@
 //! `apfs snapshots`: flags, space, and snapshots of which only a part is left.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a panic is a failed test"
+)]
 
 #![allow(
     clippy::unwrap_used,

@@ -135,8 +135,8 @@ impl Volume {
         self.snapshots_with(&*self.omap()?)
     }
 
-    /// The snapshot of a name; else of a UUID, of a transaction in decimal or hexadecimal (`0x2a`), or the newest one
-    /// taken until a date or time in UTC (`2024-05-01`, `2024-05-01 12:30:00`; of a date the whole day counts).
+    /// The snapshot of a name; else of a UUID, of a transaction in decimal or hexadecimal (`0x2a`), or the newest
+    /// usable one taken until a date or time in UTC (`2024-05-01`, `2024-05-01 12:30:00`; of a date the whole day counts).
     ///
     /// # Errors
     /// `NotFound` if there is none, or if several fit: the text lists them.
@@ -155,7 +155,9 @@ impl Volume {
         // Asked for once: deriving it takes seconds.
         let key = OnceCell::new();
         let mut cursor = Cursor::new();
-        if self.or_report(cursor.seek(&tree, &[0; 8]))?.is_none() {
+        // What lacks a record can be said only where all of them were read.
+        let mut is_whole = self.or_report(cursor.seek(&tree, &[0; 8]))?.is_some();
+        if !is_whole {
             while self.or_report(cursor.advance(&tree))?.is_none() {}
         }
         let features = self.superblock().incompatible_features();
@@ -167,6 +169,7 @@ impl Volume {
                 return Err(Error::limit("snapshots", len64(limit), len64(named.len())));
             }
             let parsed = self.or_report(Snapshot::parse(&record))?;
+            is_whole &= parsed.is_some();
             if let Some(mut snapshot) = parsed.flatten() {
                 if snapshots.len() >= limit {
                     let limit = len64(limit);
@@ -178,10 +181,14 @@ impl Volume {
                 snapshot.uuid = self.snapshot_uuid(omap, snapshot.xid, &key);
                 snapshots.push(snapshot);
             }
-            while self.or_report(cursor.advance(&tree))?.is_none() {}
+            while self.or_report(cursor.advance(&tree))?.is_none() {
+                is_whole = false;
+            }
         }
         snapshots.sort_by_key(|snapshot| snapshot.xid);
-        self.report_halves(&snapshots, named, &known);
+        if is_whole {
+            self.report_halves(&snapshots, named, &known);
+        }
         Ok(snapshots)
     }
 
@@ -273,7 +280,9 @@ fn choose(all: &[Snapshot], wanted: &[u8]) -> Result<Snapshot> {
         found = all.iter().filter(|snapshot| has_uuid(snapshot) || Some(snapshot.xid.0) == xid).collect();
     }
     if let (true, Some(end)) = (found.is_empty(), Timestamp::end_of(text)) {
-        let until = all.iter().filter(|snapshot| snapshot.created <= end);
+        // One on its way out is not what a time means.
+        let usable = all.iter().filter(|snapshot| snapshot.unusable_because().is_none());
+        let until = usable.filter(|snapshot| snapshot.created <= end);
         found.extend(until.max_by_key(|snapshot| (snapshot.created, snapshot.xid)));
     }
     match found.as_slice() {
@@ -334,6 +343,26 @@ mod tests {
             (Some(5), Some(6), Some(5))
         );
         assert_eq!((xid("1970-01-09"), xid("1969-12-31"), xid("d"), xid("8")), (Some(7), None, None, None));
+    }
+
+    /// One that is being deleted is found by its name, not by a time.
+    #[test]
+    fn times_pass_over_what_is_on_its_way_out() {
+        let mut all = [snapshot("a", 5, 1, 100), snapshot("b", 6, 2, 200)];
+        all[1].map_flags = Some(OMAP_SNAPSHOT_DELETED);
+        let xid = |text: &str| choose(&all, text.as_bytes()).map(|snapshot| snapshot.xid.0).ok();
+        assert_eq!((xid("1970-01-02"), xid("b")), (Some(5), Some(6)));
+    }
+
+    /// What is missing is told with what there is; of many the newest.
+    #[test]
+    fn missing() {
+        let many: Vec<Snapshot> = (1..=30).map(|xid| snapshot("s", xid, 1, 1)).collect();
+        let error = choose(&many, b"none").unwrap_err().to_string();
+        assert!(
+            error.contains("s (transaction 30), and 18 older ones") && !error.contains("(transaction 18)")
+        );
+        assert!(choose(&[], b"none").unwrap_err().to_string().contains("there are none"));
     }
 
     /// What fits several is told with all of them.
