@@ -25,6 +25,8 @@ mod reads;
 mod sample;
 mod scan;
 mod sealed;
+mod sealed_check;
+mod sealed_judges;
 mod space;
 mod threads;
 mod trees;
