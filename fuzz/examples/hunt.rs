@@ -18,6 +18,7 @@ use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
 use apfs_fuzz::patch::{Input, Patch};
 use apfs_fuzz::rng::Rng;
+use apfs_fuzz::seal;
 use apfs_fuzz::target;
 
 #[global_allocator]
@@ -34,11 +35,12 @@ static PANIC: Mutex<String> = Mutex::new(String::new());
 type Target = (&'static str, fn(&mut Rng) -> Input, fn(&[u8]));
 
 /// They take turns.
-const HUNTED: [Target; 4] = [
+const HUNTED: [Target; 5] = [
     ("image", fresh, target::image),
     ("hfs_volume", hfs::fresh, hfs::volume),
     ("check of APFS", fresh, check::of_apfs),
     ("check of HFS+", hfs::fresh, check::of_hfs),
+    ("seal", seal::fresh, seal::seal),
 ];
 
 type Running = Arc<Mutex<(Instant, Vec<u8>)>>;

@@ -12,4 +12,5 @@
 
 mod cursor;
 mod edits;
+mod seal;
 mod space;
