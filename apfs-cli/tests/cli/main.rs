@@ -15,3 +15,4 @@ mod merged;
 mod secrets;
 mod space;
 mod support;
+mod verify;
