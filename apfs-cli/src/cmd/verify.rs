@@ -9,7 +9,7 @@ use core::num::NonZero;
 use std::path::PathBuf;
 use std::thread;
 
-use apfs_core::{Class, Layer};
+use apfs_core::{Class, Error, Layer};
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
@@ -118,7 +118,9 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
                 let unwrapped = args.common.source.unwrap()?;
                 report.layers = layers(&unwrapped.layers, &outcome);
                 outcome.layer_findings(&unwrapped.layers);
-                outcome.problem(Failure::Core(what, error));
+                if list.is_some() || args.insists_on(What::Seal) || !is_nothing(&error) {
+                    outcome.problem(Failure::Core(what, error));
+                }
             }
             Err(failure) => return Err(failure),
         }
@@ -126,6 +128,11 @@ pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
     outcome.progress().finish();
     tell(args, &report, &mut outcome)?;
     Ok(outcome)
+}
+
+/// True if there is no file system that is read here.
+fn is_nothing(error: &Error) -> bool {
+    matches!(error.class(), Class::NotFound | Class::Unsupported)
 }
 
 /// Verifies what is on the disk.
@@ -140,9 +147,7 @@ fn volumes(
     let targets = match session.targets(false, outcome) {
         Ok(targets) => targets,
         Err(failure) if list.is_some() || args.insists_on(What::Seal) => return Err(failure),
-        Err(Failure::Core(_, error)) if matches!(error.class(), Class::NotFound | Class::Unsupported) => {
-            return Ok(());
-        }
+        Err(Failure::Core(_, error)) if is_nothing(&error) => return Ok(()),
         Err(failure) => {
             outcome.problem(failure);
             return Ok(());
