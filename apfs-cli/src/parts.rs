@@ -34,6 +34,18 @@ pub(crate) fn print_below(
     lines: &Lines<'_>,
 ) -> Result<(), Failure> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    print_below_on(workers, found, hidden, out, outcome, lines)
+}
+
+/// The same on so many threads.
+pub(crate) fn print_below_on(
+    workers: usize,
+    found: &Found<'_>,
+    hidden: Hidden,
+    out: &mut Out,
+    outcome: &mut Outcome,
+    lines: &Lines<'_>,
+) -> Result<(), Failure> {
     if workers == 1 || !is_scanned(found, hidden) {
         return each_below(found, hidden, outcome, &mut |item, outcome| lines(out, item, outcome));
     }

@@ -19,6 +19,7 @@ use apfs_fuzz::meter::{Meter, peak_of};
 use apfs_fuzz::mutate::fresh;
 use apfs_fuzz::patch::{Input, Patch};
 use apfs_fuzz::rng::Rng;
+use apfs_fuzz::seal;
 use apfs_fuzz::target;
 
 #[global_allocator]
@@ -41,6 +42,7 @@ const HUNTED: [Target; 5] = [
     ("check of APFS", fresh, check::of_apfs),
     ("delta", fresh, delta::delta),
     ("check of HFS+", hfs::fresh, check::of_hfs),
+    ("seal", seal::fresh, seal::seal),
 ];
 
 type Running = Arc<Mutex<(Instant, Vec<u8>)>>;

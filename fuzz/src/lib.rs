@@ -14,6 +14,7 @@
 //! | [`check`] | checks of both file systems |
 //! | [`delta`] | comparisons of states |
 //! | [`journal`] | journals of HFS+, and the promises about their replay |
+//! | [`seal`] | the promises about seals |
 //! | [`space`] | the promises about the blocks of a container and their owners |
 //! | [`view`] | the promises about a mounted volume |
 //! | [`meter`], [`rng`] | memory use, random numbers |
@@ -28,6 +29,7 @@ pub mod meter;
 pub mod mutate;
 pub mod patch;
 pub mod rng;
+pub mod seal;
 pub mod seed;
 pub mod space;
 pub mod target;

@@ -57,6 +57,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("hfs_node", hfs::node),
     ("hfs_record", hfs::record),
     ("check", crate::check::of_any),
+    ("seal", crate::seal::seal),
 ];
 
 /// Ceilings low enough that reaching one is quick.

@@ -216,6 +216,18 @@ fn smoke_of_deltas() {
     }
 }
 
+/// Seals of changed sealed volumes.
+#[test]
+fn smoke_of_seals() {
+    let (seed, runs) = (number("APFS_FUZZ_SEED", 0xA9F5), number("APFS_FUZZ_RUNS", 2000));
+    println!("APFS_FUZZ_SEED={seed} APFS_FUZZ_RUNS={runs}");
+    let mut rng = Rng(seed);
+    for run in 0..runs {
+        let input = apfs_fuzz::seal::fresh(&mut rng);
+        check(&input.encode(), apfs_fuzz::seal::seal, &format!("seal, run {run} of seed {seed}: {input:?}"));
+    }
+}
+
 /// Journals of some lists, a few of them damaged, with bytes changed behind the checksums.
 #[test]
 fn smoke_of_journals() {

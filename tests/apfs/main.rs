@@ -28,6 +28,8 @@ mod reads;
 mod sample;
 mod scan;
 mod sealed;
+mod sealed_check;
+mod sealed_judges;
 mod space;
 mod threads;
 mod trees;

@@ -13,4 +13,5 @@
 mod cursor;
 mod delta;
 mod edits;
+mod seal;
 mod space;

@@ -1,7 +1,12 @@
 //! A sealed volume with some of everything that a seal covers.
 
+use apfs_core::Result;
+use apfs_core::apfs::SealVerdict;
+use apfs_core::apfs::seal::SealMismatch;
+
 use crate::build::{Image, ImageBuilder, Seal, VolumeBuilder};
 use crate::compress::sample;
+use crate::listing::open;
 
 /// Snapshot that the system volume boots from.
 pub const UPDATE: &str = "com.apple.os.update-0123456789ABCDEF";
@@ -54,4 +59,18 @@ pub fn large(bytes: usize) -> Image {
         (made, number) = (made + len, number + 1);
     }
     ImageBuilder::new().volume(volume).build()
+}
+
+/// The verdict on the live state of the first volume.
+pub fn verdict(bytes: impl Into<Vec<u8>>) -> Result<SealVerdict> {
+    let view = open(bytes)?.volume(0)?.view()?;
+    Ok(view.verify_seal(None)?.expect("the volume is sealed"))
+}
+
+/// What differs on the live state of the first volume.
+pub fn mismatch(bytes: impl Into<Vec<u8>>) -> SealMismatch {
+    match verdict(bytes).unwrap() {
+        SealVerdict::Mismatch(mismatch) => mismatch,
+        other => panic!("{other}"),
+    }
 }

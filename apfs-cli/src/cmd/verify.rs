@@ -1,197 +1,207 @@
-//! `apfs verify`: the checksums that a disk image carries.
+//! `apfs verify`: the checksums that a disk image carries, the seals of volumes, and lists of hashes made earlier.
+
+mod crc;
+mod list;
+mod manifest;
+mod seal;
 
 use core::num::NonZero;
-use core::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
 use std::thread;
 
-use apfs_core::Error;
-use apfs_core::image::layers::{Image, Layer};
-use apfs_core::image::udif::{Check, Udif};
-use apfs_core::text::escape::Escaped;
-use clap::Args as ClapArgs;
+use apfs_core::{Class, Error, Layer};
+use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
-use crate::args::Source;
+use crate::args::Common;
 use crate::exit::{Failure, Outcome};
 use crate::out::Out;
-use crate::progress::Progress;
+use crate::session::{Session, Target};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 Examples:
-  apfs verify disk.dmg                    each stored checksum, and whether it is right
-  apfs verify --json disk.dmg             one JSON object
+  apfs verify disk.dmg                      every checksum and every seal on it, and whether it holds
+  apfs verify --only seal --volume System disk.img
+                                            the seal of one volume, live and as it boots
+  apfs verify --snapshot NAME disk.img      the seal of the state that a snapshot keeps
+  apfs hash --volume Data disk.img > list   later: apfs verify --volume Data --manifest list disk.img
+  apfs verify --json disk.img               one JSON object
 
-Exit status 1: a checksum is wrong, or what it is of can't be read. An image without a checksum that is
-computed here (CRC-32) can't be verified: exit status 2.")]
+A seal is checked by computing the hashes of all nodes and files. Verdicts: intact; broken, the volume says that it was
+changed after it was sealed; mismatch, with the nodes and files that differ; unknown, a hash function that is not
+computed here; unreadable. That a seal is Apple's own only the boot policy of a Mac can say.
+
+A list has lines of sha256sum (SUM, two spaces, PATH), of `apfs hash`, or JSON lines of `apfs hash` or `apfs ls --hash`.
+
+Exit status 1: something is wrong or can't be read. If there is nothing that can be verified: exit status 2.")]
 pub(crate) struct Verify {
     #[command(flatten)]
-    source: Source,
+    common: Common,
 
-    /// Print JSON
-    #[arg(long, help_heading = "Output")]
-    json: bool,
+    /// Only this: checksums of the image, seals of volumes, the list of --manifest; several with commas
+    #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
+    only: Vec<What>,
+
+    /// Compare the files of a volume with this list of SHA-256 sums
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+
+    /// Threads that compute; without it one for each processor
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
+}
+
+/// What can be verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Checksums that the image stores
+    Crc,
+    /// Seals of volumes
+    Seal,
+    /// A list of sums
+    Manifest,
 }
 
 #[derive(Debug, Serialize)]
 struct Report {
     schema: &'static str,
     image: String,
-    layers: Vec<LayerReport>,
+    layers: Vec<crc::LayerReport>,
+    seals: Vec<seal::SealReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<manifest::ManifestReport>,
 }
 
-#[derive(Debug, Serialize)]
-struct LayerReport {
-    format: &'static str,
-    checks: Vec<Row>,
-    findings: Vec<String>,
+impl Verify {
+    fn wants(&self, what: What) -> bool {
+        self.only.is_empty() || self.only.contains(&what)
+    }
+
+    /// True if it is a finding that it can't be verified.
+    fn insists_on(&self, what: What) -> bool {
+        self.only.contains(&what)
+    }
 }
 
-/// One checksum.
-#[derive(Debug, Serialize)]
-struct Row {
-    /// `data_fork`, `table` or `master`.
-    what: &'static str,
-    index: usize,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    name: String,
-    /// `ok`, `mismatch`, `absent`, `not_checked` or `unreadable`.
-    result: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stored: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    computed: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
-/// Compares every checksum of every layer.
+/// Verifies all that was asked for.
 pub(crate) fn run(args: &Verify) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
-    let unwrapped = args.source.unwrap()?;
+    let list = match (&args.manifest, args.wants(What::Manifest)) {
+        (Some(path), true) => Some(list::List::read(path)?),
+        (None, _) if args.insists_on(What::Manifest) => {
+            return Err(Failure::Usage("which list? --manifest FILE".to_owned()));
+        }
+        _ => None,
+    };
+    let threads = args.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
+    let image = args.common.source.name();
+    let mut report =
+        Report { schema: "apfs.verify/1", image, layers: Vec::new(), seals: Vec::new(), manifest: None };
     outcome.show_progress();
-    let layers: Vec<_> =
-        unwrapped.layers.iter().filter_map(|layer| report(layer, outcome.progress())).collect();
-    outcome.progress().finish();
-    let report = Report { schema: "apfs.verify/1", image: args.source.name(), layers };
-    let mut out = Out::new();
-    if args.json {
-        out.json(&report)?;
+    let layers = |layers: &[Layer], outcome: &Outcome| {
+        let wanted = layers.iter().filter(|_| args.wants(What::Crc));
+        wanted.filter_map(|layer| crc::report(layer, threads, outcome.progress())).collect::<Vec<_>>()
+    };
+    if args.only == [What::Crc] {
+        let unwrapped = args.common.source.unwrap()?;
+        report.layers = layers(&unwrapped.layers, &outcome);
+        outcome.layer_findings(&unwrapped.layers);
     } else {
-        show(&report, &mut out)?;
+        match Session::open(&args.common) {
+            Ok(session) => {
+                report.layers = layers(session.disk.layers(), &outcome);
+                volumes(args, &session, list.as_ref(), threads, &mut report, &mut outcome)?;
+            }
+            // What is in an image need not be a disk for its checksums to be right.
+            Err(Failure::Core(what, error)) if args.wants(What::Crc) && error.class() != Class::Locked => {
+                let unwrapped = args.common.source.unwrap()?;
+                report.layers = layers(&unwrapped.layers, &outcome);
+                outcome.layer_findings(&unwrapped.layers);
+                if list.is_some() || args.insists_on(What::Seal) || !is_nothing(&error) {
+                    outcome.problem(Failure::Core(what, error));
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
     }
-    out.flush()?;
-    let rows = || report.layers.iter().flat_map(|layer| &layer.checks);
-    if rows().all(|row| matches!(row.result, "absent" | "not_checked")) {
-        return Err(Failure::Usage(format!("{}: no checksum that can be verified", report.image)));
-    }
-    for row in rows().filter(|row| matches!(row.result, "mismatch" | "unreadable")) {
-        let why = row.error.as_deref().unwrap_or("the checksum does not match");
-        outcome.problem(format!("{}: {why}", row.title()));
-    }
-    outcome.layer_findings(&unwrapped.layers);
+    outcome.progress().finish();
+    tell(args, &report, &mut outcome)?;
     Ok(outcome)
 }
 
-/// The checksums of a layer, if its format has any.
-fn report(layer: &Layer, progress: &Progress) -> Option<LayerReport> {
-    let checks = match &layer.image {
-        Image::Udif(image) => check_all(image, progress),
-        _ => return None,
-    };
-    let findings = layer.image.findings().iter().map(ToString::to_string).collect();
-    Some(LayerReport { format: layer.format.word(), checks, findings })
+/// True if there is no file system that is read here.
+fn is_nothing(error: &Error) -> bool {
+    matches!(error.class(), Class::NotFound | Class::Unsupported)
 }
 
-/// All checksums of an image, several of them at once.
-fn check_all(image: &Udif, progress: &Progress) -> Vec<Row> {
-    let segments = image.trailers().len();
-    let count = segments.saturating_add(image.tables().len());
-    let (next, rows) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let work = || {
-        loop {
-            let task = next.fetch_add(1, Ordering::Relaxed);
-            if task >= count {
-                return;
-            }
-            let row = check_one(image, task, segments, progress);
-            rows.lock().unwrap_or_else(PoisonError::into_inner).push((task, row));
+/// Verifies what is on the disk.
+fn volumes(
+    args: &Verify,
+    session: &Session,
+    list: Option<&list::List>,
+    threads: usize,
+    report: &mut Report,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let targets = match session.targets(false, outcome) {
+        Ok(targets) => targets,
+        Err(failure) if list.is_some() || args.insists_on(What::Seal) => return Err(failure),
+        Err(Failure::Core(_, error)) if is_nothing(&error) => return Ok(()),
+        Err(failure) => {
+            outcome.problem(failure);
+            return Ok(());
         }
     };
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        for _ in 1..workers.min(count) {
-            scope.spawn(work);
+    if args.wants(What::Seal) {
+        for target in &targets {
+            seal::verify(target, args.common.snapshot.is_none(), threads, outcome, &mut report.seals);
         }
-        work();
-    });
-    let mut rows = rows.into_inner().unwrap_or_else(PoisonError::into_inner);
-    rows.sort_by_key(|(task, _)| *task);
-    let master = Row::new("master", 0, String::new(), Ok(image.verify_master()));
-    rows.into_iter().map(|(_, row)| row).chain([master]).collect()
-}
-
-/// The data forks of the segments come first, then the tables.
-fn check_one(image: &Udif, task: usize, segments: usize, progress: &Progress) -> Row {
-    let mut read = |bytes: u64| {
-        progress.read(usize::try_from(bytes).unwrap_or(usize::MAX));
-        Ok(())
+    }
+    let Some(list) = list else { return Ok(()) };
+    let [_] = targets.as_slice() else {
+        let names: Vec<String> = targets.iter().map(Target::title).collect();
+        let text = format!("a list is of one volume; choose it with --volume: {}", names.join(", "));
+        return Err(Failure::Usage(text));
     };
-    match task.checked_sub(segments) {
-        None => Row::new("data_fork", task, String::new(), image.verify_data_fork(task, &mut read)),
-        Some(index) => {
-            let name = image.tables().get(index).map(|table| table.name.clone()).unwrap_or_default();
-            Row::new("table", index, name, image.verify_table(index, &mut read))
-        }
-    }
+    report.manifest = Some(manifest::compare(&targets, list, threads, outcome)?);
+    Ok(())
 }
 
-impl Row {
-    fn new(what: &'static str, index: usize, name: String, check: Result<Check, Error>) -> Row {
-        let hex = |value: u32| Some(format!("{value:08x}"));
-        let (result, stored, computed, error) = match check {
-            Ok(Check::Matches(value)) => ("ok", hex(value), hex(value), None),
-            Ok(Check::Differs { stored, computed }) => ("mismatch", hex(stored), hex(computed), None),
-            Ok(Check::Absent) => ("absent", None, None, None),
-            Ok(Check::NotChecked(kind)) => ("not_checked", Some(kind.to_string()), None, None),
-            Ok(_) => ("not_checked", None, None, None),
-            Err(error) => ("unreadable", None, None, Some(error.to_string())),
-        };
-        Row { what, index, name, result, stored, computed, error }
-    }
-
-    /// What it is of.
-    fn title(&self) -> String {
-        match (self.what, self.name.as_str()) {
-            ("data_fork", _) if self.index == 0 => "stored data".to_owned(),
-            ("data_fork", _) => format!("stored data of segment {}", self.index.saturating_add(1)),
-            ("table", "") => format!("table {}", self.index),
-            ("table", name) => format!("table {}, {}", self.index, Escaped(name.as_bytes())),
-            _ => "checksum of the checksums".to_owned(),
+/// Prints the report and says what is wrong.
+fn tell(args: &Verify, report: &Report, outcome: &mut Outcome) -> Result<(), Failure> {
+    let mut out = Out::new();
+    if args.common.json {
+        out.json(report)?;
+    } else {
+        for layer in &report.layers {
+            layer.show(&report.image, &mut out)?;
+        }
+        for seal in &report.seals {
+            seal.show(&mut out)?;
+        }
+        if let Some(manifest) = &report.manifest {
+            manifest.show(&mut out)?;
         }
     }
-}
-
-fn show(report: &Report, out: &mut Out) -> std::io::Result<()> {
+    out.flush()?;
+    let any = report.layers.iter().any(crc::LayerReport::has_verdict)
+        || report.seals.iter().any(seal::SealReport::has_verdict)
+        || report.manifest.is_some();
     for layer in &report.layers {
-        out.display(format_args!("{}: {}", Escaped(report.image.as_bytes()), layer.format))?;
-        out.line()?;
-        for row in &layer.checks {
-            let result = match row.result {
-                "ok" => "ok",
-                "mismatch" => "WRONG",
-                "absent" => "none",
-                "not_checked" => "not checked",
-                _ => "UNREADABLE",
-            };
-            let value = row.stored.as_deref().unwrap_or("");
-            out.display(format_args!("  {result:<12} {value:<9} {}", row.title()))?;
-            if let (Some(computed), "mismatch") = (&row.computed, row.result) {
-                out.display(format_args!(" (found {computed})"))?;
-            }
-            out.line()?;
-        }
+        layer.say(outcome);
+    }
+    for seal in &report.seals {
+        seal.say(outcome);
+    }
+    if let Some(manifest) = &report.manifest {
+        manifest.say(outcome);
+    }
+    if args.insists_on(What::Seal) && report.seals.is_empty() {
+        return Err(Failure::Usage(format!("{}: no sealed volume", report.image)));
+    }
+    if !any {
+        return Err(Failure::Usage(format!("{}: no checksum or seal that can be verified", report.image)));
     }
     Ok(())
 }

@@ -17,3 +17,4 @@ mod secrets;
 mod snapshots;
 mod space;
 mod support;
+mod verify;

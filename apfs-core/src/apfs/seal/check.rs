@@ -50,15 +50,18 @@ impl SealTally {
     }
 }
 
+/// A stream as a file uses it: its number, its length for this file, and whether it is read decompressed.
+pub(super) type Use = (u64, u64, bool);
+
 /// What the parts of a check share: the streams that were compared and are not those of the file with their number.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    streams: Mutex<BTreeSet<u64>>,
+    streams: Mutex<BTreeSet<Use>>,
 }
 
 impl Shared {
-    /// True for the first who asks about a stream.
-    pub(super) fn is_first(&self, stream: u64, limits: &Limits) -> Result<bool> {
+    /// True for the first who asks about a use of a stream.
+    pub(super) fn is_first(&self, stream: Use, limits: &Limits) -> Result<bool> {
         self.streams.with(|streams| {
             if streams.len() >= limits.seal_streams && !streams.contains(&stream) {
                 let limit = len64(limits.seal_streams);

@@ -122,10 +122,8 @@ impl<'v> Files<'v> {
 
     fn compare(&mut self, id: u64, hashed: &Hashed<'_>, sink: &mut SealSink<'_>) -> Result<()> {
         // Files can share a stream: what would be hashed again and again is hashed once.
-        if hashed.stream != id && !self.shared.is_first(hashed.stream, self.view.store().limits())? {
-            return Ok(());
-        }
-        if hashed.size == 0 {
+        let used = (hashed.stream, hashed.size, hashed.stored.is_none());
+        if hashed.stream != id && !self.shared.is_first(used, self.view.store().limits())? {
             return Ok(());
         }
         let mut found = Vec::new();

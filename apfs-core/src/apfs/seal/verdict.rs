@@ -1,6 +1,7 @@
 //! What a check of a seal comes to.
 
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::fmt;
 
 use super::finding::{SealEvent, SealedFile, SealedNode};
@@ -28,7 +29,7 @@ pub enum SealVerdict {
     Unknown(u32),
 }
 
-/// What is not as the seal says. Of each kind the first thousand are listed.
+/// What is not as the seal says. Of each kind the first thousand are listed: nodes from the root down, files by number.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct SealMismatch {
@@ -67,9 +68,15 @@ impl SealSummary {
         match event {
             SealEvent::Hashed(_) => {}
             SealEvent::Recorded(flaw) if found.recorded.len() < MOST_LISTED => found.recorded.push(*flaw),
-            SealEvent::Node(node) if found.nodes.len() < MOST_LISTED => found.nodes.push(*node),
-            SealEvent::File(file) if found.files.len() < MOST_LISTED => found.files.push(*file),
-            _ => found.more = found.more.saturating_add(1),
+            SealEvent::Recorded(_) => found.more = found.more.saturating_add(1),
+            SealEvent::Node(node) => {
+                let place = |node: &SealedNode| (Reverse(node.level), node.ids.start, node.oid);
+                found.more = found.more.saturating_add(insert(&mut found.nodes, *node, place));
+            }
+            SealEvent::File(file) => {
+                let place = |file: &SealedFile| (file.id, file.stream, file.offset);
+                found.more = found.more.saturating_add(insert(&mut found.files, *file, place));
+            }
         }
     }
 
@@ -85,6 +92,14 @@ impl SealSummary {
             (None, None) => SealVerdict::Intact,
         }
     }
+}
+
+/// Keeps the first of all findings in the order of their places, in whatever order threads send them. Returns how many
+/// had to go.
+fn insert<T, K: Ord>(list: &mut Vec<T>, finding: T, place: impl Fn(&T) -> K) -> u64 {
+    let at = list.partition_point(|other| place(other) <= place(&finding));
+    list.insert(at, finding);
+    u64::from(list.len() > MOST_LISTED && list.pop().is_some())
 }
 
 impl SealMismatch {
