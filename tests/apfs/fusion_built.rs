@@ -66,7 +66,7 @@ fn every_file() {
     let view = alone.volume(0).unwrap().view().unwrap();
     for (path, content) in files() {
         match path {
-            "/main" | "/tenant" => assert!(read(&view, path).unwrap() == content, "{path}"),
+            "/main" | "/tenant" | "/layers" => assert!(read(&view, path).unwrap() == content, "{path}"),
             path => assert!(read(&view, path).is_err(), "{path}"),
         }
     }
@@ -112,7 +112,7 @@ fn checks() {
         ("A2908", built(&|fusion| fusion.cache_entries.push((slow(1), slow(201), 1)))),
         ("A2909", built(&|fusion| fusion.stable = Some((7, 1_000_000)))),
         ("A2910", built(&|fusion| fusion.has_cache = false)),
-        ("A2904", built(&|fusion| (fusion.uuid[15], fusion.tier2_uuid) = (1, Some(flipped(fusion.uuid))))),
+        ("A2904", built(&|fusion| (fusion.uuid, fusion.tier2_uuid) = (ids(0x80), Some(ids(0))))),
     ];
     for (code, image) in cases {
         let codes = codes(&open(&image));
@@ -126,10 +126,11 @@ fn checks() {
     assert_eq!(codes(&open(&cut)), ["A2905"]);
 }
 
-/// The id that differs in the highest bit, which is set on main.
-fn flipped(mut uuid: [u8; 16]) -> [u8; 16] {
-    (uuid[0], uuid[15]) = (uuid[0] ^ 0x80, 1);
-    uuid
+/// A Fusion id that the highest bit tells apart.
+fn ids(first: u8) -> [u8; 16] {
+    let mut id = [1; 16];
+    id[0] = first;
+    id
 }
 
 /// Pairs of mkapfs, of several sizes, are clean and accounted for (`$MKAPFS`, or the one in the path; passed over where

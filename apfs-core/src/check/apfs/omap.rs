@@ -93,7 +93,7 @@ pub(super) fn read(
     claims.block(Paddr(header.0), owner)?;
     found.blocks = 1;
     let newest = check.container.xid();
-    let limits = (check.container.block_size().bytes(), check.container.superblock().block_count());
+    let block_bytes = check.container.block_size().bytes();
     let most = check.container.limits().check_facts;
     let seen = trees::walk(check, omap.tree(), &mut |check, node| {
         claims.block(node.block(), owner)?;
@@ -114,13 +114,13 @@ pub(super) fn read(
             let at = |field| {
                 Place { structure: "omap_val_t", oid: Some(oid), ..node.place(field) }.xid(mapping.xid)
             };
-            mapping_alone(check, whose, newest, limits, oid, &mapping, &at);
+            mapping_alone(check, whose, newest, block_bytes, oid, &mapping, &at);
             if len64(found.all.len()) >= most {
                 return Err(crate::base::error::Error::limit("mappings", most, most.saturating_add(1)));
             }
             found.all.push((oid, mapping));
             if mapping.flags & OMAP_VAL_DELETED == 0 {
-                let count = u64::from(mapping.size).div_ceil(limits.0);
+                let count = u64::from(mapping.size).div_ceil(block_bytes);
                 let run = BlockRange { start: mapping.block, count };
                 if check.container.store().holds(run) {
                     claims
@@ -145,7 +145,7 @@ fn mapping_alone(
     check: &mut Context<'_>,
     whose: Whose,
     newest: Xid,
-    (block_bytes, blocks): (u64, u64),
+    block_bytes: u64,
     oid: Oid,
     mapping: &Mapping,
     place: &dyn Fn(&'static str) -> Place,
@@ -166,7 +166,8 @@ fn mapping_alone(
     if u64::from(mapping.size) != block_bytes {
         check.differs(&OMAP_VALUE, place("ov_size"), block_bytes, mapping.size);
     }
-    if mapping.block.0 == 0 || mapping.block.0 >= blocks {
+    let first = BlockRange { start: mapping.block, count: 1 };
+    if mapping.block.0 == 0 || !check.container.store().holds(first) {
         let corrupt = Corrupt::new(Damage::PastEnd, place("ov_paddr")).found(mapping.block);
         check.broken(&OMAP_VALUE, corrupt);
     }

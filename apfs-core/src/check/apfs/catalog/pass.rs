@@ -20,7 +20,7 @@ use crate::apfs::record::other;
 use crate::base::bytes::u64_at;
 use crate::base::damage::{Corrupt, Place};
 use crate::base::error::Result;
-use crate::base::ids::{BlockSize, Oid, Paddr, Xid};
+use crate::base::ids::{BlockRange, BlockSize, Oid, Paddr, Xid};
 use crate::text::name::NameRule;
 
 /// What the rest of a check needs to know of a view's tree.
@@ -50,7 +50,6 @@ pub(super) struct Volume {
     pub(super) features: VolumeFeatures,
     pub(super) incompatible: VolumeIncompat,
     pub(super) block_size: BlockSize,
-    pub(super) blocks: u64,
     /// Most facts that are kept.
     pub(super) most: u64,
 }
@@ -93,7 +92,6 @@ pub(in super::super) fn read(check: &mut Context<'_>, view: &View) -> Result<Cat
         features: superblock.features(),
         incompatible: superblock.incompatible_features(),
         block_size: check.container.block_size(),
-        blocks: check.container.superblock().block_count(),
         most: check.container.limits().check_facts,
     };
     let mut pass = Pass {
@@ -247,8 +245,8 @@ impl Pass<'_> {
 
     fn extent(&mut self, check: &mut Context<'_>, extent: &FileExtent, at: &At<'_>) -> Result<()> {
         let count = extent.len.checked_div(self.volume.block_size.bytes()).unwrap_or(0);
-        let end = extent.block.checked_add(count);
-        if end.is_none_or(|end| end.0 > self.volume.blocks) {
+        let run = BlockRange { start: extent.block, count };
+        if !extent.is_hole() && !check.container.store().holds(run) {
             let place = at.place("j_file_extent_val_t", "phys_block_num");
             let found = alloc::format!("{count} blocks from {}", extent.block);
             let corrupt = Corrupt::new(crate::base::damage::Damage::PastEnd, place).found(found);
