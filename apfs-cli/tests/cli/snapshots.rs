@@ -6,13 +6,6 @@
     reason = "a panic is a failed test"
 )]
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "a panic is a failed test"
-)]
-
 use apfs_tests::build::disk::Role;
 use apfs_tests::build::{Image, ImageBuilder, VolumeBuilder};
 use serde_json::{Value, json};
