@@ -21,6 +21,7 @@ mod fusion;
 mod fusion_built;
 mod group;
 mod group_firmlinks;
+mod judges;
 mod locked;
 mod names;
 mod partition;
