@@ -208,7 +208,11 @@ fn smoke_of_deltas() {
     let mut rng = Rng(seed);
     for run in 0..runs {
         let input = fresh(&mut rng);
-        check(&input.encode(), apfs_fuzz::delta::delta, &format!("delta, run {run} of seed {seed}: {input:?}"));
+        check(
+            &input.encode(),
+            apfs_fuzz::delta::delta,
+            &format!("delta, run {run} of seed {seed}: {input:?}"),
+        );
     }
 }
 
