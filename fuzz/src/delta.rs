@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use apfs_core::apfs::delta::{Change, History, Method};
 use apfs_core::apfs::{Container, View, Volume};
+use apfs_core::tree::node::SearchTree;
 use apfs_core::{Disk, Error, Fs, OpenOptions, ReadAt};
 
 use crate::patch::Input;
@@ -52,15 +53,34 @@ fn views(
 }
 
 fn compare_all(views: &[View]) {
-    for a in views {
-        for b in views {
+    let is_ordered = views.iter().all(|view| map_is_ordered(view).unwrap_or(false));
+    for (number, a) in views.iter().enumerate() {
+        for (other, b) in views.iter().enumerate() {
             let found = [Method::Map, Method::Trees].map(|method| changes(a, b, method));
             if let [Some(map), Some(trees)] = found {
-                assert!(map == trees, "promise: both ways find the same: {map:#?} {trees:#?}");
-                assert!(a.xid() != b.xid() || map.is_empty(), "promise: a state differs not from itself");
+                assert!(!is_ordered || map == trees, "promise: both ways find the same");
+                assert!(number != other || map.is_empty(), "promise: a state differs not from itself");
             }
         }
     }
+}
+
+/// True if no node of the object map is older than one below it: one that is hides changes from the map alone, which is
+/// for the check of the volume to tell.
+fn map_is_ordered(view: &View) -> apfs_core::Result<bool> {
+    let omap = view.volume().omap()?;
+    let tree = omap.tree();
+    let mut pending = vec![tree.root().clone()];
+    while let Some(node) = pending.pop() {
+        for index in 0..if node.level() > 0 { node.count() } else { 0 } {
+            let child = tree.child(&node, index)?;
+            if child.header().xid > node.header().xid {
+                return Ok(false);
+            }
+            pending.push(child);
+        }
+    }
+    Ok(true)
 }
 
 /// All changes, if nothing is damaged.

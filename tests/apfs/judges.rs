@@ -103,7 +103,8 @@ fn apfsck() {
     for (name, image) in images {
         let (_folder, main, tier2) = write(&image);
         let mut command = Command::new(&program);
-        command.arg("-cuw");
+        // Compression is among what it does not know, and says so.
+        command.arg(if name == "compressed" { "-cw" } else { "-cuw" });
         if let Some(tier2) = tier2 {
             command.arg("-F").arg(tier2);
         }

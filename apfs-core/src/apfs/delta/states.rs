@@ -42,9 +42,11 @@ pub(super) fn check(a: &View, b: &View) -> Result<()> {
     Ok(())
 }
 
-/// True if both states are found through one object map.
+/// True if both states are found through one object map, by which alone they differ: from another root other leaves can be
+/// reached though all mappings are the same.
 pub(super) fn share_a_map(a: &View, b: &View) -> Result<bool> {
-    let same = a.volume().container().xid() == b.volume().container().xid();
+    let same = a.volume().container().xid() == b.volume().container().xid()
+        && a.tree().root_oid() == b.tree().root_oid();
     Ok(same && !a.volume().omap()?.is_reverting())
 }
 
