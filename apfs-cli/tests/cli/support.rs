@@ -54,6 +54,11 @@ impl Run {
         String::from_utf8(self.stdout).unwrap()
     }
 
+    /// The JSON of a run that may have found something.
+    pub(crate) fn any_json(&self) -> Value {
+        serde_json::from_str(self.text()).unwrap()
+    }
+
     pub(crate) fn text(&self) -> &str {
         core::str::from_utf8(&self.stdout).unwrap()
     }

@@ -8,12 +8,7 @@ use apfs_tests::digest::sha256;
 use apfs_tests::sealed;
 use serde_json::{Value, json};
 
-use crate::support::{Disk, Run};
-
-/// The JSON of a run that may have found something.
-fn report(run: &Run) -> Value {
-    serde_json::from_str(run.text()).unwrap()
-}
+use crate::support::Disk;
 
 fn sealed_image() -> Image {
     sealed::image(8, |_| ())
@@ -50,7 +45,7 @@ fn mismatch() {
         run.stderr
     );
     assert!(run.text().contains("/usr/pieces at byte 8192: "), "{}", run.text());
-    let rows = |threads: &str| report(&disk.apfs("verify", &["--json", "--threads", threads]));
+    let rows = |threads: &str| disk.apfs("verify", &["--json", "--threads", threads]).any_json();
     let report = rows("1");
     assert_eq!(rows("3"), report);
     let seal = &report["seals"][0];
@@ -77,7 +72,7 @@ fn other_verdicts() {
     let block = image.block_of(apfs_tests::build::Role::IntegrityMeta);
     image.corrupt(block);
     let run = Disk::of(&image).apfs("verify", &["--json"]);
-    assert_eq!((run.code, &report(&run)["seals"][0]["verdict"]), (1, &json!("unreadable")));
+    assert_eq!((run.code, &run.any_json()["seals"][0]["verdict"]), (1, &json!("unreadable")));
 }
 
 /// Nothing that can be verified, and requests that contradict themselves.
@@ -103,7 +98,7 @@ fn manifest() {
     let verify = |text: &str| -> (i32, Value) {
         fs::write(&list, text).unwrap();
         let run = disk.apfs("verify", &["--json", "--manifest", list.to_str().unwrap()]);
-        (run.code, report(&run)["manifest"].clone())
+        (run.code, run.any_json()["manifest"].clone())
     };
     let (code, report) = verify(&lines);
     assert_eq!((code, &report["matching"], &report["findings"]), (0, &json!(3), &json!([])));
