@@ -713,6 +713,9 @@ typedef struct apfs_options {
     // Format of the image, whatever it looks like, by its word: "raw", "udif", "encrcdsa", "cdsaencr", "sparseimage",
     // "sparsebundle", "asif", "split", "ewf". NULL to look.
     const char *open_as;
+    // The disk with the other half of a Fusion pair, opened before; NULL if there is none, or both are on one disk. Which
+    // half is which they say themselves. It may be freed afterwards. No meaning for `apfs_container_open`.
+    const struct apfs_disk *tier2;
 } apfs_options;
 
 // What a container says about itself.
@@ -756,6 +759,22 @@ typedef struct apfs_volume_info {
     // Number of snapshots as recorded.
     uint64_t snapshots;
 } apfs_volume_info;
+
+// What is known of a Fusion pair: two devices that are one container.
+typedef struct apfs_fusion {
+    // `nx_fusion_uuid` of the main device.
+    uint8_t main_uuid[16];
+    // `nx_fusion_uuid` of tier 2; what it should be if that is missing.
+    uint8_t tier2_uuid[16];
+    // Blocks of the main device.
+    uint64_t main_blocks;
+    // Blocks of tier 2.
+    uint64_t tier2_blocks;
+    // Bytes of tier 2; 0 if it is missing: data on it can't be read then, everything else can.
+    uint64_t tier2_len;
+    // How many things are wrong, the missing device among them.
+    uint64_t findings;
+} apfs_fusion;
 
 // Metadata of one file or directory. Times are nanoseconds since 1970 UTC.
 typedef struct apfs_stat {
@@ -1546,6 +1565,14 @@ enum apfs_status apfs_container_checkpoints(const struct apfs_container *contain
                                             size_t cap,
                                             size_t *n,
                                             struct apfs_error **err);
+
+// What is known of the Fusion pair that a container is. APFS_STATUS_NOT_FOUND if it is none.
+//
+// # Safety
+// `container` is a handle; `out` is writable; `err` is NULL or writable.
+enum apfs_status apfs_container_get_fusion(const struct apfs_container *container,
+                                           struct apfs_fusion *out,
+                                           struct apfs_error **err);
 
 // Frees a container. What was opened from it stays usable. NULL is allowed.
 //

@@ -300,6 +300,12 @@ fn space() {
     run_thrice("space", &["space", "leaked"].map(|name| made("space", name)));
 }
 
+/// The two devices of a Fusion pair, together and one by one.
+#[test]
+fn fusion_pair() {
+    run_thrice("fusion", &["fusion-main", "fusion-tier2"].map(|name| made("fusion", name)));
+}
+
 /// What is encrypted in images of the corpus.
 #[test]
 fn encrypted_images_of_the_corpus() {

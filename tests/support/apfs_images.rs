@@ -3,15 +3,18 @@
 use apfs_build::Role;
 
 use crate::build::{Image, ImageBuilder, VolumeBuilder};
-use crate::{compress, macs, sample, sealed};
+use crate::{compress, fusion, macs, sample, sealed};
 
 /// Bit of the bitmap that [`leaked`] sets.
 const LEAKED: usize = 250;
 
 /// Every image with its name.
-pub fn all() -> [(&'static str, Vec<u8>); 8] {
+pub fn all() -> [(&'static str, Vec<u8>); 10] {
     let broken = |seal: &mut crate::build::Seal| seal.broken = Some(1);
+    let pair = fusion::pair();
     [
+        ("fusion-tier2", pair.tier2),
+        ("fusion-main", pair.bytes),
         ("mac", macs::mac().bytes),
         ("mac-locked", macs::locked(sample::protection()).bytes),
         ("sealed", sealed::image(8, |_| {}).bytes),

@@ -37,6 +37,6 @@ static void good(apfs_status status, int line) {
         err = NULL;                                                                       \
     } while (0)
 
-static int is(apfs_bytes bytes, const char *text) {
+static inline int is(apfs_bytes bytes, const char *text) {
     return bytes.len == strlen(text) && memcmp(bytes.data, text, bytes.len) == 0;
 }
