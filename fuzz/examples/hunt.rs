@@ -37,6 +37,7 @@ const HUNTED: [Target; 1] = [
     //TMP("hfs_volume", hfs::fresh, hfs::volume),
     //TMP("check of APFS", fresh, check::of_apfs),
     ("delta", fresh, delta::delta),
+    ("fusion", |rng| apfs_fuzz::mutate::fresh_of(apfs_fuzz::fusion::pairs(), rng), apfs_fuzz::fusion::fusion),
     //TMP("check of HFS+", hfs::fresh, check::of_hfs),
 ];
 
