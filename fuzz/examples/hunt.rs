@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use apfs_fuzz::check;
 use apfs_fuzz::delta;
+use apfs_fuzz::fusion;
 use apfs_fuzz::hfs;
 use apfs_fuzz::meter::{Meter, peak_of};
-use apfs_fuzz::mutate::fresh;
+use apfs_fuzz::mutate::{fresh, fresh_of};
 use apfs_fuzz::patch::{Input, Patch};
 use apfs_fuzz::rng::Rng;
 use apfs_fuzz::seal;
@@ -36,13 +37,14 @@ static PANIC: Mutex<String> = Mutex::new(String::new());
 type Target = (&'static str, fn(&mut Rng) -> Input, fn(&[u8]));
 
 /// They take turns.
-const HUNTED: [Target; 5] = [
+const HUNTED: [Target; 7] = [
     ("image", fresh, target::image),
     ("hfs_volume", hfs::fresh, hfs::volume),
     ("check of APFS", fresh, check::of_apfs),
     ("delta", fresh, delta::delta),
     ("check of HFS+", hfs::fresh, check::of_hfs),
     ("seal", seal::fresh, seal::seal),
+    ("fusion", |rng| fresh_of(fusion::pairs(), rng), fusion::fusion),
 ];
 
 type Running = Arc<Mutex<(Instant, Vec<u8>)>>;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apfs_core::apfs::Container;
 use apfs_core::check::{self, CheckOptions, Finding, Summary};
 use apfs_core::{AnyVolume, Disk, Error, Result};
 
@@ -29,12 +30,17 @@ pub fn of_any(bytes: &[u8]) {
     }
 }
 
+/// Checks a container, snapshots too.
+pub(crate) fn container(container: &Container) {
+    run(|wanted, sink| check::apfs::check(container, wanted, None, sink));
+}
+
 /// Checks whatever is on a disk, snapshots too.
 fn check(bytes: Vec<u8>) {
     let Ok(disk) = Disk::open(Arc::new(bytes), &options()) else { return };
     for part in disk.apfs_partitions() {
-        if let Ok(container) = disk.container(part, options()) {
-            run(|wanted, sink| check::apfs::check(&container, wanted, None, sink));
+        if let Ok(found) = disk.container(part, options()) {
+            container(&found);
         }
     }
     for part in disk.hfs_partitions() {

@@ -12,6 +12,7 @@
 //! | [`udif`] | disk images, and the promises about them |
 //! | [`hfs`] | HFS+ volumes, their nodes and records |
 //! | [`check`] | checks of both file systems |
+//! | [`fusion`] | pairs of devices |
 //! | [`delta`] | comparisons of states |
 //! | [`journal`] | journals of HFS+, and the promises about their replay |
 //! | [`seal`] | the promises about seals |
@@ -23,6 +24,7 @@ pub mod check;
 pub mod codec;
 pub mod delta;
 pub mod fix;
+pub mod fusion;
 pub mod hfs;
 pub mod journal;
 pub mod meter;

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use apfs_tests::build::fusion::tier2_flag;
 use apfs_tests::build::gpt::types;
 use apfs_tests::build::object::checksum_is_right;
 use apfs_tests::build::{Encryption, Gpt, Image, ImageBuilder, Role, Unlock, VolumeBuilder};
@@ -208,6 +209,12 @@ fn container(name: &'static str, builder: ImageBuilder) -> Seed {
     Seed { name, bytes: image.bytes, block_size: image.block_size, gpt_sector: None, regions }
 }
 
+/// A Fusion pair, tier 2 behind the main device.
+pub(crate) fn pair(name: &'static str, image: &Image) -> Seed {
+    let bytes = [image.bytes.as_slice(), &image.tier2].concat();
+    Seed { name, bytes, block_size: image.block_size, gpt_sector: None, regions: regions(image, 0) }
+}
+
 fn partitioned() -> Seed {
     let sector = 512;
     let image = ImageBuilder::new().max_records_per_node(4).volume(small("Part")).build();
@@ -227,9 +234,14 @@ fn regions(image: &Image, at: usize) -> Vec<Region> {
     let newest = &image.newest().used;
     let mut regions: Vec<(u8, Region)> = Vec::new();
     for place in &image.places {
-        let start = place.block as usize * image.block_size;
         let len = place.count as usize * image.block_size;
-        let bytes = &image.bytes[start..start + len];
+        let flag = tier2_flag(image.block_size);
+        let (device, before) = match place.block & flag {
+            0 => (&image.bytes, 0),
+            _ => (&image.tier2, image.bytes.len()),
+        };
+        let inside = (place.block & !flag) as usize * image.block_size;
+        let (start, bytes) = (before + inside, &device[inside..inside + len]);
         let (order, kind) = match place.role {
             Role::Data | Role::ChunkBitmap | Role::PoolBitmap => (2, RegionKind::Plain),
             Role::Keybag => (0, RegionKind::Object(Role::Keybag)),

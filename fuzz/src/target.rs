@@ -53,6 +53,7 @@ pub const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("plist", plist),
     ("journal", journal::journal),
     ("delta", delta::delta),
+    ("fusion", crate::fusion::fusion),
     ("hfs_volume", hfs::volume),
     ("hfs_node", hfs::node),
     ("hfs_record", hfs::record),

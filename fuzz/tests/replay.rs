@@ -10,7 +10,7 @@ use apfs_fuzz::codec;
 use apfs_fuzz::hfs;
 use apfs_fuzz::journal;
 use apfs_fuzz::meter::{Meter, peak_of};
-use apfs_fuzz::mutate::fresh;
+use apfs_fuzz::mutate::{fresh, fresh_of};
 use apfs_fuzz::patch::Input;
 use apfs_fuzz::rng::Rng;
 use apfs_fuzz::seed::{RegionKind, seeds};
@@ -197,6 +197,19 @@ fn smoke_of_checks() {
             apfs_fuzz::check::of_apfs,
             &format!("check, run {run} of seed {seed}: {input:?}"),
         );
+    }
+}
+
+/// Damaged Fusion pairs: no panic, no broken promise, no hang, little memory.
+#[test]
+fn smoke_of_fusion() {
+    let (seed, runs) = (number("APFS_FUZZ_SEED", 0xA9F5), number("APFS_FUZZ_RUNS", 4000) / 8);
+    println!("APFS_FUZZ_SEED={seed}");
+    let mut rng = Rng(seed);
+    for run in 0..runs {
+        let input = Input { seed: rng.below(8) as u8, ..fresh_of(apfs_fuzz::fusion::pairs(), &mut rng) };
+        let name = format!("fusion, run {run} of seed {seed}: {input:?}");
+        check(&input.encode(), apfs_fuzz::fusion::fusion, &name);
     }
 }
 

@@ -7,7 +7,7 @@ use apfs_core::{Class, Corrupt, Damage, Disk, Observer, OpenOptions, ReadAt, Sec
 use apfs_tests::build::gpt::types;
 use apfs_tests::build::{Encryption, Gpt, ImageBuilder, Unlock, VolumeBuilder, fix_checksum};
 use apfs_tests::listing::read;
-use apfs_tests::pairs::{DIRTY, Pair, TENANT, TIER2};
+use apfs_tests::pairs::{DIRTY, Entry, Pair, TENANT, TIER2};
 
 use crate::variants::pattern;
 
@@ -273,7 +273,7 @@ fn encrypted_tier2() {
 /// Entries of the middle tree that overlap, lie outside or have no clear flags: findings, and nothing is guessed.
 #[test]
 fn entries_that_lie() {
-    let cases: [(&str, &[(u64, u64, u32, u32)], &[u64]); 9] = [
+    let cases: [(&str, &[Entry], &[u64]); 9] = [
         ("overlap", &[(0, 0, 3, DIRTY), (2, 4, 2, DIRTY)], &[0, 1, 2, 3]),
         ("overlap of equal ones", &[(0, 0, 3, TENANT), (2, 4, 2, TENANT)], &[]),
         ("both flags", &[(1, 0, 2, DIRTY | TENANT)], &[1, 2]),
@@ -287,9 +287,7 @@ fn entries_that_lie() {
     for (name, entries, refused) in cases {
         let mut pair = pair();
         let base = pair.put_main(&newer(30, 70));
-        let entry = |(key, lba, length, flags): &(u64, u64, u32, u32)| {
-            (slow_block(*key), base + lba, *length, *flags)
-        };
+        let entry = |(key, lba, length, flags): &Entry| (slow_block(*key), base + lba, *length, *flags);
         pair.middle_tree(&entries.iter().map(entry).collect::<Vec<_>>(), usize::MAX);
         let (found, expected) = (blocks(&view(&pair)), content());
         for (index, block) in found.iter().enumerate() {

@@ -19,6 +19,8 @@ fn write(image: &Image) -> (TempDir, PathBuf, Option<PathBuf>) {
     let folder = tempfile::tempdir().unwrap();
     let (main, tier2) = (folder.path().join("main.img"), folder.path().join("tier2.img"));
     fs::write(&main, &image.bytes).unwrap();
+    let len = image.block_count * image.block_size as u64 - image.tier2.len() as u64;
+    fs::File::options().write(true).open(&main).unwrap().set_len(len).unwrap();
     if !image.tier2.is_empty() {
         fs::write(&tier2, &image.tier2).unwrap();
     }
@@ -88,6 +90,10 @@ fn apfsck() {
         .overwrite("/slow", 0, fusion::pattern(3, 4096))
         .clone_file("/slow", "/clone");
     let one = |volume: VolumeBuilder| ImageBuilder::new().volume(volume).build();
+    // Room for four volumes of 512 MiB.
+    let large = ImageBuilder::new().min_blocks(4 << 17).sparse();
+    let volumes = [macs::system(), macs::data(), macs::preboot(), macs::vm()];
+    let of_a_mac = volumes.into_iter().fold(large, ImageBuilder::volume).build();
     let images = [
         ("rich", one(rich())),
         ("tall trees", ImageBuilder::new().max_records_per_node(4).volume(rich()).build()),
@@ -95,7 +101,7 @@ fn apfsck() {
         ("compressed", one(compressed())),
         ("snapshots", one(snapshots())),
         ("checkpoints", ImageBuilder::new().checkpoints(3).volume(snapshots()).build()),
-        ("system and data", macs::container([macs::system(), macs::data(), macs::preboot(), macs::vm()])),
+        ("system and data", of_a_mac),
         ("fusion", ImageBuilder::new().fusion(Fusion::default()).volume(tier2).build()),
     ];
     let program = std::env::var_os("APFSCK").map_or_else(|| PathBuf::from("apfsck"), PathBuf::from);
