@@ -113,6 +113,14 @@ fn run(name: &str, case: &Case) -> Vec<String> {
             wrong.push(format!("{name}: found too: {finding}"));
         }
     }
+    let mut told = BTreeSet::new();
+    for finding in &findings {
+        let place = format!("{:?}", finding.corrupt.place);
+        let what = (finding.rule.code, finding.volume, place, &finding.corrupt.found);
+        if !told.insert(what) {
+            wrong.push(format!("{name}: told twice: {finding}"));
+        }
+    }
     for code in also {
         if !findings.iter().any(|finding| finding.rule.code == code) {
             wrong.push(format!("{name}: {code} is listed in vain"));

@@ -73,7 +73,8 @@ impl Seal {
         self.flags & APFS_SEAL_BROKEN != 0
     }
 
-    fn parse(bytes: &[u8], block: Paddr, oid: Oid) -> Result<Seal> {
+    /// Decodes the record.
+    pub(crate) fn parse(bytes: &[u8], block: Paddr, oid: Oid) -> Result<Seal> {
         let raw: &IntegrityMetaPhys = pod(bytes).ok_or_else(|| too_short(STRUCTURE, block))?;
         let mut seal = Seal {
             version: raw.im_version.get(),

@@ -6,25 +6,12 @@ use super::context::Context;
 use super::rules::{SEAL_BROKEN, SEAL_FIELD, SEAL_HASH, SEAL_RESERVED};
 use crate::apfs::object::{Expect, XidRule};
 use crate::apfs::raw::object::{OBJ_VIRTUAL, OBJECT_TYPE_INTEGRITY_META};
-use crate::apfs::seal::SealEvent;
+use crate::apfs::seal::{Seal, SealEvent};
 use crate::apfs::{SealCheck, View, Volume};
-use crate::base::bytes::{get, u32_at, u64_at};
+use crate::base::bytes::get;
 use crate::base::damage::Place;
 use crate::base::error::Result;
-use crate::base::ids::{Oid, Paddr};
-
-/// Bytes of a hash by its type; `None` for types that no one uses.
-fn hash_len(kind: u32) -> Option<usize> {
-    match kind {
-        1 | 2 | 5 | 6 => Some(32),
-        3 | 7 => Some(48),
-        4 | 8 => Some(64),
-        _ => None,
-    }
-}
-
-/// Flag: something was changed.
-const APFS_SEAL_BROKEN: u32 = 1;
+use crate::base::ids::{Oid, Paddr, Xid};
 
 /// Checks the seal of a volume, if it has one.
 pub(super) fn check(check: &mut Context<'_>, volume: &Volume, used: &mut Vec<Paddr>) -> Result<()> {
@@ -53,25 +40,19 @@ pub(super) fn check(check: &mut Context<'_>, volume: &Volume, used: &mut Vec<Pad
     let bytes = check.container.store().decrypted_object(mapping.block, &expect, key.as_deref());
     let Some(bytes) = check.take("seal", bytes)? else { return Ok(()) };
     let place = |field| place(field).block(mapping.block);
-    let number = |at| u32_at(&bytes, at).unwrap_or(0);
-    let (version, flags, kind, offset) = (number(0x20), number(0x24), number(0x28), number(0x2C));
-    match hash_len(kind) {
-        None => check.range(&SEAL_FIELD, place("im_hash_type"), kind),
-        Some(len) => {
-            let at = usize::try_from(offset).unwrap_or(usize::MAX);
-            if at < 0x30 || !at.is_multiple_of(8) || get(&bytes, at, len).is_none() {
-                check.range(&SEAL_FIELD, place("im_root_hash_offset"), offset);
-            }
-        }
+    let Some(seal) = check.take("seal", Seal::parse(&bytes, mapping.block, oid))? else { return Ok(()) };
+    for flaw in &seal.flaws {
+        check.broken(&SEAL_FIELD, flaw.clone());
     }
-    let broken = u64_at(&bytes, 0x30).unwrap_or(0);
-    if flags & APFS_SEAL_BROKEN != 0 || broken != 0 {
-        check.range(&SEAL_BROKEN, place("im_broken_xid"), broken);
+    if seal.algorithm().is_none() {
+        check.range(&SEAL_FIELD, place("im_hash_type"), seal.hash_type);
     }
-    if flags & !APFS_SEAL_BROKEN != 0 {
-        check.range(&SEAL_FIELD, place("im_flags"), alloc::format!("{flags:#x}"));
+    if seal.is_broken() || seal.broken_xid != Xid(0) {
+        check.range(&SEAL_BROKEN, place("im_broken_xid"), seal.broken_xid);
     }
-    if version == 2 && get(&bytes, 0x38, 72).is_some_and(|reserved| reserved.iter().any(|byte| *byte != 0)) {
+    if seal.version == 2
+        && get(&bytes, 0x38, 72).is_some_and(|reserved| reserved.iter().any(|byte| *byte != 0))
+    {
         check.range(&SEAL_RESERVED, place("im_reserved"), "bytes that are not 0");
     }
     Ok(())
@@ -88,12 +69,14 @@ pub(super) fn hashes(check: &mut Context<'_>, view: &View) -> Result<()> {
         // The type of hash was a finding already.
         return Ok(());
     }
-    let cancel = check.cancel;
+    let (cancel, is_live) = (check.cancel, view.snapshot().is_none());
     let mut sink = |event| match event {
         SealEvent::Hashed(bytes) => {
             check.report.checked("bytes under a seal", bytes);
             Ok(())
         }
+        // Of the live state that is told where its record is checked.
+        SealEvent::Recorded(_) if is_live => Ok(()),
         SealEvent::Recorded(corrupt) => {
             check.broken(&SEAL_FIELD, *corrupt);
             Ok(())

@@ -396,10 +396,11 @@ impl PhysicalExtents {
                 let owner = pod::<JPhysExtVal>(value).map_or(0, |raw| raw.owning_obj_id.get());
                 let is_new = extent.kind == ExtentKind::New;
                 let at = |field| Place { oid: Some(Oid(owner)), ..place(field) };
+                let whose = || alloc::format!("{owner:#x} for the extent at block {}", extent.run.start);
                 if is_new == (owner == NO_OWNER) || owner == 0 {
-                    check.range(&PHYS_OWNER, at("owning_obj_id"), alloc::format!("{owner:#x}"));
+                    check.range(&PHYS_OWNER, at("owning_obj_id"), whose());
                 } else if extent.owner.is_some_and(|owner| owner >= next_id) {
-                    check.range(&NEXT_OBJ_ID, at("owning_obj_id"), alloc::format!("{owner:#x}"));
+                    check.range(&NEXT_OBJ_ID, at("owning_obj_id"), whose());
                 }
                 if !check.container.store().holds(extent.run) {
                     let corrupt = Corrupt::new(Damage::PastEnd, at("len_and_kind"));

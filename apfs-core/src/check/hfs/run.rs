@@ -17,6 +17,7 @@ use crate::check::rule::Rule;
 use crate::check::summary::Summary;
 use crate::hfsplus::Volume;
 use crate::hfsplus::btree::Tree;
+use crate::hfsplus::journal::JournalState;
 use crate::hfsplus::raw::catalog::{ATTRIBUTES_FILE_ID, EXTENTS_FILE_ID};
 use crate::hfsplus::raw::volume::VolumeAttributes;
 
@@ -35,7 +36,11 @@ pub fn check(
 ) -> Result<Summary> {
     let mut report = Report::new(options, findings);
     for finding in volume.findings() {
-        let is_journals = volume.journal().is_some_and(|journal| journal.findings.contains(finding));
+        // What is wrong with the journal is told where that is checked.
+        let is_journals = volume.journal().is_some_and(|journal| {
+            let is_why = matches!(&journal.state, JournalState::Unusable(why) if *why == *finding);
+            is_why || journal.findings.contains(finding)
+        });
         if !is_journals {
             report.broken(rule_of(finding), finding.clone());
         }
