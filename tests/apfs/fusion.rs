@@ -273,7 +273,7 @@ fn encrypted_tier2() {
 /// Entries of the middle tree that overlap, lie outside or have no clear flags: findings, and nothing is guessed.
 #[test]
 fn entries_that_lie() {
-    let cases: [(&str, &[Entry], &[u64]); 9] = [
+    let cases: [(&str, &[Entry], &[u64]); 10] = [
         ("overlap", &[(0, 0, 3, DIRTY), (2, 4, 2, DIRTY)], &[0, 1, 2, 3]),
         ("overlap of equal ones", &[(0, 0, 3, TENANT), (2, 4, 2, TENANT)], &[]),
         ("both flags", &[(1, 0, 2, DIRTY | TENANT)], &[1, 2]),
@@ -282,7 +282,8 @@ fn entries_that_lie() {
         ("copy behind the end", &[(1, 100_000, 2, DIRTY)], &[1, 2]),
         ("equal copy behind the end", &[(1, 100_000, 2, TENANT)], &[]),
         ("past tier 2", &[(5, 0, 60, DIRTY)], &[5, 6, 7]),
-        ("empty", &[(5, 0, 0, DIRTY)], &[]),
+        ("empty", &[(5, 0, 0, DIRTY)], &[5]),
+        ("empty and equal", &[(5, 0, 0, TENANT)], &[]),
     ];
     for (name, entries, refused) in cases {
         let mut pair = pair();

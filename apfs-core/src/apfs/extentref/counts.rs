@@ -143,8 +143,10 @@ impl References {
     /// Nodes of the tree that a snapshot closed; 0 if it has none.
     #[must_use]
     pub fn nodes_of(&self, snapshot: Xid) -> u64 {
-        let index = self.trees.iter().position(|tree| tree.xid == Some(snapshot));
-        index.and_then(|index| self.nodes.get(index)).copied().unwrap_or(0)
+        // There can be as many trees as snapshots, for each of which this is asked.
+        let index = self.trees.partition_point(|tree| tree.xid.is_some_and(|xid| xid < snapshot));
+        let found = self.trees.get(index).filter(|tree| tree.xid == Some(snapshot));
+        found.and_then(|_| self.nodes.get(index)).copied().unwrap_or(0)
     }
 
     /// How many of the trees count for a state: that of a snapshot, or `None` for the live one.
@@ -243,6 +245,18 @@ mod tests {
             (40, 2, [0, 0, 1]),
         ];
         assert_eq!(found, expected);
+    }
+
+    /// The nodes of every snapshot's tree are found at once, among any number of trees.
+    #[test]
+    fn nodes_of_many_trees() {
+        let xids = || (0..200_000).map(|number| Xid(2 * number + 1));
+        let trees = xids().map(|xid| ExtentTree { xid: Some(xid), root: Oid(1) });
+        let live = ExtentTree { xid: None, root: Oid(1) };
+        let mut references = References::new(trees.chain([live]).collect(), 0);
+        references.nodes = xids().map(|xid| xid.0).chain([7]).collect();
+        assert!(xids().all(|xid| references.nodes_of(xid) == xid.0));
+        assert_eq!([0, 2, 400_000].map(|xid| references.nodes_of(Xid(xid))), [0; 3]);
     }
 
     /// A state sees the trees of its own time and before; a snapshot without a tree sees those before it.

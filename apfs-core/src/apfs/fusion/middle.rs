@@ -130,12 +130,12 @@ fn entry(store: &Store, key: &[u8], value: &[u8], place: &Place, findings: &mut 
         findings.corrupt(Corrupt::new(Damage::Range, at).expected("an address on tier 2").found(key));
         return None;
     }
-    if length == 0 {
-        findings.corrupt(Corrupt::new(Damage::Range, at("fmv_length")).found(0));
-        return None;
-    }
     let mut sound = true;
-    if !store.holds(BlockRange { start: Paddr(key), count: length }) {
+    if length == 0 {
+        // Its first block at least it is about.
+        sound = false;
+        findings.corrupt(Corrupt::new(Damage::Range, at("fmv_length")).found(0));
+    } else if !store.holds(BlockRange { start: Paddr(key), count: length }) {
         sound = false;
         findings.corrupt(Corrupt::new(Damage::PastEnd, at("fmv_length")).found(length));
     }
@@ -155,7 +155,7 @@ fn entry(store: &Store, key: &[u8], value: &[u8], place: &Place, findings: &mut 
             None
         }
     };
-    Some(Entry { start: start.0, end: start.0.saturating_add(length), target, clean })
+    Some(Entry { start: start.0, end: start.0.saturating_add(length.max(1)), target, clean })
 }
 
 /// Takes in entries that overlap one another, mostly just one. Of several, none says more than that tier 2 is right if
