@@ -7,11 +7,11 @@ use super::rules::{SEAL_BROKEN, SEAL_FIELD, SEAL_HASH, SEAL_RESERVED};
 use crate::apfs::object::{Expect, XidRule};
 use crate::apfs::raw::object::{OBJ_VIRTUAL, OBJECT_TYPE_INTEGRITY_META};
 use crate::apfs::seal::SealEvent;
-use crate::apfs::{SealCheck, View, Volume};
+use crate::apfs::{SealCheck, View, Volume, VolumeSuperblock};
 use crate::base::bytes::{get, u32_at, u64_at};
 use crate::base::damage::Place;
 use crate::base::error::Result;
-use crate::base::ids::{Oid, Paddr};
+use crate::base::ids::{Oid, Paddr, Xid};
 
 /// Bytes of a hash by its type; `None` for types that no one uses.
 fn hash_len(kind: u32) -> Option<usize> {
@@ -26,13 +26,18 @@ fn hash_len(kind: u32) -> Option<usize> {
 /// Flag: something was changed.
 const APFS_SEAL_BROKEN: u32 = 1;
 
-/// Checks the seal of a volume, if it has one.
-pub(super) fn check(check: &mut Context<'_>, volume: &Volume, used: &mut Vec<Paddr>) -> Result<()> {
-    let oid = Oid(volume.superblock().raw().apfs_integrity_meta_oid.get());
+/// Checks the seal of a state of a volume, if it has one: by its superblock, at its transaction.
+pub(super) fn check(
+    check: &mut Context<'_>,
+    volume: &Volume,
+    (superblock, xid): (&VolumeSuperblock, Xid),
+    used: &mut Vec<Paddr>,
+) -> Result<()> {
+    let oid = Oid(superblock.raw().apfs_integrity_meta_oid.get());
     if oid.0 == 0 {
         return Ok(());
     }
-    let found = volume.omap().and_then(|omap| omap.lookup(oid, check.container.xid()));
+    let found = volume.omap().and_then(|omap| omap.lookup(oid, xid));
     let place = |field| Place::new("integrity_meta_phys_t", field).oid(oid);
     let Some(mapping) = check.take("seal", found)? else { return Ok(()) };
     let Some(mapping) = mapping else {
