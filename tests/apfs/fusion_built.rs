@@ -9,7 +9,7 @@ use apfs_core::check::{self, CheckOptions};
 use apfs_core::io::file::FileDevice;
 use apfs_core::{OpenOptions, ReadAt};
 use apfs_tests::build::{Encryption, Fusion, Image, ImageBuilder, Unlock};
-use apfs_tests::fusion::{files, pair, volume};
+use apfs_tests::fusion::{files, pair, pattern, volume};
 use apfs_tests::listing::read;
 
 fn open(image: &Image) -> Container {
@@ -53,10 +53,13 @@ fn every_file() {
     let encrypted = ImageBuilder::new().fusion(Fusion::default()).volume(volume().encrypted(sesame)).build();
     for image in [pair(), encrypted] {
         let container = open(&image);
-        let view = container.volume(0).unwrap().view().unwrap();
+        let volume = container.volume(0).unwrap();
+        let view = volume.view().unwrap();
         for (path, content) in files() {
             assert!(read(&view, path).unwrap() == content, "{path}");
         }
+        let kept = volume.view_at(&volume.snapshot("before").unwrap()).unwrap();
+        assert!(read(&kept, "/both").unwrap() == pattern(0, 4 * 65_536), "what the snapshot keeps");
         let fusion = container.fusion().unwrap();
         assert!(fusion.findings.is_empty(), "{:?}", fusion.findings);
         assert!(fusion.middle_tree.dirty_blocks > 0 && fusion.middle_tree.clean_blocks > 0);
