@@ -355,3 +355,49 @@ fn booted() {
     let view = volume.view_at(&snapshot).unwrap();
     assert!(view.verify_seal(None).unwrap().unwrap().is_intact());
 }
+
+/// Before seals the snapshots of updates were states to return to: nothing boots from them.
+#[test]
+fn nothing_boots_from_an_unsealed_update() {
+    let volume = apfs_tests::build::VolumeBuilder::new("V").role(1).file("/a", "a").snapshot(sealed::UPDATE);
+    let image = apfs_tests::build::ImageBuilder::new().volume(volume).build();
+    let volume = apfs_tests::listing::open(image.bytes).unwrap().volume(0).unwrap();
+    assert_eq!(volume.snapshots().unwrap().len(), 1);
+    assert!(volume.boot_snapshot().unwrap().is_none());
+}
+
+/// Attributes that all say to be their file's own data are hashed once, however many they are.
+#[test]
+fn attributes_that_share_a_stream() {
+    let large = apfs_tests::compress::sample::noise(20_000, 9);
+    let mut volume = sealed::volume("System").seal(|_| ());
+    for number in 0..5 {
+        volume = volume.stream_xattr("/bin/plain", &format!("large {number}"), large.clone());
+    }
+    let mut image = apfs_tests::build::ImageBuilder::new().volume(volume).build();
+    let id = image.inode(0, "/bin/plain");
+    let pieces = |image: &Image| {
+        let view = apfs_tests::listing::open(image.bytes.clone()).unwrap().volume(0).unwrap().view().unwrap();
+        let check = SealCheck::new(&view).unwrap();
+        check.part(0..u64::MAX, None, &mut |_| Ok(())).unwrap().pieces
+    };
+    let sound = pieces(&image);
+    let mut edited = 0;
+    let nodes: Vec<u64> = image.live(Role::FsNode).into_iter().map(|place| place.block).collect();
+    for block in nodes {
+        image.edit(block, |bytes| {
+            // Number of the stream, its size, its room.
+            let size = [20_000_u64.to_le_bytes(), 20_480_u64.to_le_bytes()].concat();
+            let starts: Vec<usize> =
+                (8..bytes.len() - 16).filter(|at| bytes[*at..*at + 16] == size).map(|at| at - 8).collect();
+            for at in starts {
+                edited += 1;
+                bytes[at..at + 8].copy_from_slice(&id.to_le_bytes());
+                bytes[at + 8..at + 16].copy_from_slice(&40_000_u64.to_le_bytes());
+            }
+        });
+    }
+    assert_eq!(edited, 5);
+    let once = pieces(&image) - sound;
+    assert!(once <= 10, "{once} pieces more for 10 blocks");
+}

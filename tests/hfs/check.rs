@@ -109,3 +109,18 @@ fn every_flip() {
         println!("{role:?}: {} of {flips} flips noticed; not: {missed:?}", flips - missed.len());
     }
 }
+
+/// An embedded volume ends in the last blocks that its wrapper has for it.
+#[test]
+fn wrappers() {
+    for (name, volume) in all() {
+        let (bytes, _) = apfs_tests::build::hfs::wrapper::wrap(&volume.build().bytes, "Wrapper");
+        let is_told = |bytes: &[u8]| findings(bytes).iter().any(|finding| finding.rule.code == "H0201");
+        assert!(!is_told(&bytes), "{name}");
+        let mut longer = bytes;
+        let count = u16::from_be_bytes([longer[1152], longer[1153]]) + 20;
+        longer[1152..1154].copy_from_slice(&count.to_be_bytes());
+        longer.resize(longer.len() + (4 << 20), 0);
+        assert!(is_told(&longer), "{name}");
+    }
+}

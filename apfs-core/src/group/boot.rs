@@ -4,13 +4,8 @@
 use core::fmt;
 
 use super::merged::MergeOptions;
-use crate::apfs::{Snapshot, View, Volume};
-use crate::base::damage::{Corrupt, Damage, Place};
-use crate::base::error::{Class, Error, Result};
-use crate::base::ids::Xid;
-
-/// What the names of snapshots begin with that system updates make.
-const UPDATE: &[u8] = b"com.apple.os.update-";
+use crate::apfs::{View, Volume};
+use crate::base::error::Result;
 
 /// How the state of System was chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,41 +53,9 @@ pub(super) fn open(system: &Volume, options: &MergeOptions) -> Result<(View, Boo
     if options.system_live {
         return Ok((system.view()?, Boot::Chosen));
     }
-    let root_to = Xid(system.superblock().raw().apfs_root_to_xid.get());
-    if root_to != Xid(0) {
-        let snapshots = system.snapshots()?;
-        let snapshot = snapshots.iter().find(|snapshot| snapshot.xid == root_to);
-        let snapshot = snapshot.ok_or_else(|| no_snapshot(system, root_to))?;
-        return Ok((system.view_at(snapshot)?, Boot::RootTo));
-    }
-    if let Some(view) = newest_update(system)? {
-        return Ok((view, Boot::NewestUpdate));
-    }
-    Ok((system.view()?, Boot::Live))
-}
-
-/// A volume that says from where it is rooted means no other state.
-fn no_snapshot(system: &Volume, xid: Xid) -> Error {
-    let superblock = system.superblock();
-    let place = Place::new("apfs_superblock_t", "apfs_root_to_xid").block(superblock.block()).xid(xid);
-    Corrupt::new(Damage::Missing, place).found("no snapshot of this transaction").into()
-}
-
-/// The newest usable snapshot of a system update, if what it keeps is sealed: before seals these were states to return
-/// to, from which no Mac starts.
-fn newest_update(system: &Volume) -> Result<Option<View>> {
-    let is_update = |snapshot: &&Snapshot| {
-        snapshot.name.as_bytes().starts_with(UPDATE) && snapshot.unusable_because().is_none()
-    };
-    let snapshots = system.snapshots()?;
-    let Some(newest) = snapshots.iter().filter(is_update).max_by_key(|snapshot| snapshot.xid) else {
-        return Ok(None);
-    };
-    let is_sealed = system.superblock().is_sealed();
-    match system.view_at(newest) {
-        Ok(view) => Ok(Some(view).filter(|view| is_sealed || view.superblock().is_sealed())),
-        // What can't be opened is not passed over where it would be shown.
-        Err(error) if is_sealed || error.class() == Class::Io => Err(error),
-        Err(_) => Ok(None),
+    let boot = if system.boot_transaction().is_some() { Boot::RootTo } else { Boot::NewestUpdate };
+    match system.boot_snapshot()? {
+        Some(snapshot) => Ok((system.view_at(&snapshot)?, boot)),
+        None => Ok((system.view()?, Boot::Live)),
     }
 }

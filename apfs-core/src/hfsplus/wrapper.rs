@@ -17,6 +17,8 @@ pub struct Wrapper {
     pub start: u64,
     /// Length of the embedded volume in bytes.
     pub len: u64,
+    /// Bytes of a block of the wrapper: the embedded volume can end so much earlier.
+    pub block_size: u64,
 }
 
 impl Wrapper {
@@ -47,7 +49,7 @@ impl Wrapper {
             let found = alloc::format!("{len} bytes from byte {start} on");
             return Err(Corrupt::new(Damage::PastEnd, place("drEmbedExtent")).found(found).into());
         }
-        Ok(Some(Wrapper { start, len }))
+        Ok(Some(Wrapper { start, len, block_size: unit }))
     }
 }
 
@@ -70,7 +72,10 @@ mod tests {
     /// Where the embedded volume is; one that leaves the device is refused, classic HFS is named.
     #[test]
     fn embedded() {
-        assert_eq!(Wrapper::find(&wrapper()).unwrap(), Some(Wrapper { start: 10_240, len: 3072 }));
+        assert_eq!(
+            Wrapper::find(&wrapper()).unwrap(),
+            Some(Wrapper { start: 10_240, len: 3072, block_size: 1024 })
+        );
         let mut past = wrapper();
         past[1152] = 0x10;
         assert!(Wrapper::find(&past).unwrap_err().corrupt().is_some());

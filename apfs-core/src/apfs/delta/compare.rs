@@ -168,13 +168,31 @@ impl<'c> Delta<'c> {
         Ok(Some(gathered))
     }
 
+    /// Passes over the leaves for which both object maps have one mapping. Maps can have mappings that no tree leads to
+    /// any more: where the trees do not share those leaves, all are read.
     fn by_trees(&mut self, most: usize) -> Result<Gathered> {
         let [a, b] = &self.views.clone();
         self.stats = DeltaStats { method: Some(Method::Trees), ..DeltaStats::default() };
-        let leaves = Pair(
-            Leaves::Walk(Walk::new(a.tree(), Shared::Mapped(b.tree()))),
-            Leaves::Walk(Walk::new(b.tree(), Shared::Mapped(a.tree()))),
-        );
+        let told = self.ready.len();
+        if let Some(gathered) =
+            self.walk([a, b], [Shared::Mapped(b.tree()), Shared::Mapped(a.tree())], most)?
+        {
+            return Ok(gathered);
+        }
+        self.ready.truncate(told);
+        let gathered = self.walk([a, b], [Shared::Nothing, Shared::Nothing], most)?;
+        gathered.ok_or(Error::Misuse("where nothing is passed over both trees pass over the same"))
+    }
+
+    /// Goes along both trees; `None` if leaves were passed over that only one of them has.
+    fn walk(
+        &mut self,
+        [a, b]: [&View; 2],
+        [first, second]: [Shared<'_>; 2],
+        most: usize,
+    ) -> Result<Option<Gathered>> {
+        let leaves =
+            Pair(Leaves::Walk(Walk::new(a.tree(), first)), Leaves::Walk(Walk::new(b.tree(), second)));
         let mut gathered = Gathered::new(a, most);
         let mut records = Records::new(leaves, a.tree().kind().order, self.cancel);
         let ready = &mut self.ready;
@@ -189,10 +207,14 @@ impl<'c> Delta<'c> {
             }
             Ok(())
         });
-        let read = Pair(records.read(Side::First), records.read(Side::Second));
-        self.stats.leaves = [read.0.0, read.1.0];
-        self.stats.index_nodes = [read.0.1, read.1.1];
-        result.map(|()| gathered)
+        let read = [records.read(Side::First), records.read(Side::Second)];
+        let counts = self.stats.leaves.iter_mut().zip(&mut self.stats.index_nodes);
+        for ((leaves, index_nodes), (more_leaves, more_index_nodes)) in counts.zip(read) {
+            *leaves = leaves.saturating_add(more_leaves);
+            *index_nodes = index_nodes.saturating_add(more_index_nodes);
+        }
+        let passed_the_same = records.passed_the_same();
+        result.map(|()| passed_the_same.then_some(gathered))
     }
 
     /// The extents of a sealed volume stand in a tree of their own.

@@ -14,6 +14,7 @@ use crate::base::damage::{Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::base::ids::{Oid, Paddr, Xid};
 use crate::base::report::Cancel;
+use crate::crypto::digest::{Algorithm, Digest, Hasher};
 use crate::tree::descent::Descent;
 use crate::tree::node::SearchTree;
 
@@ -64,6 +65,15 @@ impl Leaves<'_> {
             Leaves::Listed(..) => (0, 0),
         }
     }
+
+    /// What stands for all leaves that were passed over since the other state has them too, in key order. Where both trees
+    /// do have them it is the same for both; an object map may lead to more than its tree.
+    pub(super) fn passed(&self) -> Option<Digest> {
+        match self {
+            Leaves::Walk(walk) => Some(Hasher::clone(&walk.passed).finish()),
+            Leaves::Listed(..) => None,
+        }
+    }
 }
 
 /// Goes through a tree from the top: every index node is read, but no leaf that is shared.
@@ -73,19 +83,22 @@ pub(super) struct Walk<'v> {
     /// `None` before the root.
     descent: Option<Descent<Node>>,
     read: (u64, u64),
+    /// Ids of the leaves that were passed over.
+    passed: Box<Hasher>,
 }
 
 impl<'v> Walk<'v> {
     pub(super) fn new(tree: &'v Tree, shared: Shared<'v>) -> Walk<'v> {
-        Walk { tree, shared, descent: None, read: (0, 0) }
+        Walk { tree, shared, descent: None, read: (0, 0), passed: Box::new(Algorithm::Sha256.hasher()) }
     }
 
     fn next(&mut self) -> Option<Part> {
-        let Walk { tree, shared, descent, read } = self;
+        let Walk { tree, shared, descent, read, passed } = self;
         let first = descent.is_none();
         let root = tree.root();
         let descent = descent.get_or_insert_with(|| Descent::into(root.clone()));
         if first && (root.level() == 0 || shared.covers_children()) && shared.has(tree, tree.root_oid()) {
+            passed.update(&tree.root_oid().0.to_le_bytes());
             skip(descent);
             return None;
         }
@@ -100,8 +113,10 @@ impl<'v> Walk<'v> {
         }
         while let Some((node, index)) = descent.entry() {
             if (node.level() == 1 || shared.covers_children())
-                && tree.child_oid(&node, index).is_ok_and(|oid| shared.has(tree, oid))
+                && let Ok(oid) = tree.child_oid(&node, index)
+                && shared.has(tree, oid)
             {
+                passed.update(&oid.0.to_le_bytes());
                 continue;
             }
             match descent.child(*tree, &node, index) {
@@ -135,7 +150,8 @@ pub(super) struct Listed {
 }
 
 /// The leaves that each of two states has alone, found by the mappings of their common object map that are newer than
-/// the older state. `None` if there are more than `most`. Each is also looked for from the root of its tree.
+/// the older state. `None` if there are more than `most`, or if what has one mapping in both states is not in both trees.
+/// Each is also looked for from the root of its tree.
 ///
 /// # Errors
 /// Whatever can't be read: which keys are lost by that only a walk can say.
@@ -149,6 +165,7 @@ pub(super) fn listed(
     let xids: [Xid; 2] = [a.xid(), b.xid()];
     let [older, newer] = if xids.is_sorted() { xids } else { [b.xid(), a.xid()] };
     let mut found: [Vec<Listed>; 2] = [Vec::new(), Vec::new()];
+    let mut linked = Linked::default();
     let (mut nodes, mut passed) = (0u64, 0u64);
     let omap = a.volume().omap()?;
     let result = omap.changed(
@@ -175,6 +192,7 @@ pub(super) fn listed(
                 if let Some(count) = counts.get_mut(side) {
                     *count = count.saturating_add(1);
                 }
+                linked.add(view.tree(), oid, &leaf, side == 0, most)?;
                 if let (0, Some(list)) = (leaf.level(), found.get_mut(side)) {
                     if list.len() >= most {
                         return Err(Error::limit("leaves", len64(most), len64(most).saturating_add(1)));
@@ -191,6 +209,9 @@ pub(super) fn listed(
         Err(Error::Limit(_)) => return Ok(None),
         Err(error) => return Err(error),
     }
+    if !linked.is_even() {
+        return Ok(None);
+    }
     for (list, view) in found.iter_mut().zip(views) {
         let order = view.tree().kind().order;
         list.sort_by(|one, other| order(&one.first, &other.first));
@@ -202,6 +223,37 @@ pub(super) fn listed(
         }
     }
     Ok(Some(found))
+}
+
+/// Nodes that differ, and the children of those that are index nodes. Less the former, the latter are the nodes below
+/// which nothing differs: both states have the same.
+#[derive(Default)]
+struct Linked {
+    /// Children of the first state and nodes of the second.
+    ones: Vec<Oid>,
+    /// Children of the second state and nodes of the first.
+    others: Vec<Oid>,
+}
+
+impl Linked {
+    fn add(&mut self, tree: &Tree, oid: Oid, node: &Node, is_first: bool, most: usize) -> Result<()> {
+        let Linked { ones, others } = self;
+        let (children, nodes) = if is_first { (ones, others) } else { (others, ones) };
+        if oid != tree.root_oid() {
+            nodes.push(oid);
+        }
+        for index in 0..if node.level() > 0 { node.count() } else { 0 } {
+            children.push(tree.child_oid(node, index)?);
+        }
+        let count = children.len().max(nodes.len());
+        if count > most { Err(Error::limit("nodes", len64(most), len64(count))) } else { Ok(()) }
+    }
+
+    fn is_even(&mut self) -> bool {
+        self.ones.sort_unstable();
+        self.others.sort_unstable();
+        self.ones == self.others
+    }
 }
 
 /// A leaf that the map has counts only if the tree leads to it: a map may keep what no tree has any more.

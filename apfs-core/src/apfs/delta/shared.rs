@@ -15,6 +15,8 @@ pub(super) enum Shared<'v> {
     Mapped(&'v Tree),
     /// References are blocks: a node is shared with all that is below it.
     Blocks(&'v BTreeSet<Oid>),
+    /// Nothing, as far as is known.
+    Nothing,
 }
 
 impl Shared<'_> {
@@ -26,6 +28,7 @@ impl Shared<'_> {
                 _ => false,
             },
             Shared::Blocks(blocks) => blocks.contains(&oid),
+            Shared::Nothing => false,
         }
     }
 

@@ -2,7 +2,6 @@
 //! (sheet apfs-08, section 5).
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 use super::check::{SealTally, Shared};
 use super::finding::{SealEvent, SealSink, SealedFile};
@@ -51,7 +50,7 @@ impl<'v> Files<'v> {
         let inode = match Inode::parse(value) {
             Ok(inode) => inode,
             Err(flaw) => {
-                return self.tell(id, 0, 0, flaw.at(Place::default(), id), sink);
+                return tell(self.view, id, 0, 0, flaw.at(Place::default(), id), sink);
             }
         };
         if inode.kind() != Kind::File {
@@ -60,7 +59,7 @@ impl<'v> Files<'v> {
         self.tally.files = self.tally.files.saturating_add(1);
         let mut stat = inode.stat(FileId(id));
         if let Err(error) = self.view.complete(&mut stat) {
-            return self.tell(id, 0, 0, error, sink);
+            return tell(self.view, id, 0, 0, error, sink);
         }
         if stat.compression.is_some() {
             self.file.1 = true;
@@ -110,7 +109,7 @@ impl<'v> Files<'v> {
         let fork = match view.xattr_content(stat.id, RESOURCE_FORK_XATTR) {
             Ok(Some(Content::Stream(stream))) => Some(stream.id),
             Ok(_) => None,
-            Err(error) => return self.tell(id, 0, 0, error, sink),
+            Err(error) => return tell(self.view, id, 0, 0, error, sink),
         };
         let stream = match fork {
             Some(fork) if self.pieces.has_hashes(fork).unwrap_or(true) => fork,
@@ -121,30 +120,24 @@ impl<'v> Files<'v> {
     }
 
     fn compare(&mut self, id: u64, hashed: &Hashed<'_>, sink: &mut SealSink<'_>) -> Result<()> {
-        // Files can share a stream: what would be hashed again and again is hashed once.
+        // Files and attributes can share a stream: what would be hashed again and again is hashed once.
         let used = (hashed.stream, hashed.size, hashed.stored.is_none());
-        if hashed.stream != id && !self.shared.is_first(used, self.view.store().limits())? {
+        let is_own = hashed.stream == id && hashed.required;
+        if !is_own && !self.shared.is_first(used, self.view.store().limits())? {
             return Ok(());
         }
-        let mut found = Vec::new();
-        let compared = self.pieces.compare(hashed, &mut |offset, error| {
-            match error {
-                Error::Cancelled => return Err(error),
-                error => found.push((offset, error)),
-            }
-            Ok(())
-        });
-        for (offset, error) in found {
-            self.tell(id, hashed.stream, offset, error, sink)?;
-        }
-        let Compared { pieces, bytes } = compared?;
+        let view = self.view;
+        let Compared { pieces, bytes } = self.pieces.compare(hashed, &mut |offset, error| match error {
+            Error::Cancelled => Err(error),
+            error => tell(view, id, hashed.stream, offset, error, sink),
+        })?;
         self.tally.pieces = self.tally.pieces.saturating_add(pieces);
         self.tally.bytes = self.tally.bytes.saturating_add(bytes);
         if bytes > 0 { sink(SealEvent::Hashed(bytes)) } else { Ok(()) }
     }
+}
 
-    fn tell(&self, id: u64, stream: u64, offset: u64, error: Error, sink: &mut SealSink<'_>) -> Result<()> {
-        let path = self.view.path_of(FileId(id)).unwrap_or_default();
-        sink(SealEvent::File(Box::new(SealedFile { id: FileId(id), path, stream, offset, error })))
-    }
+fn tell(view: &View, id: u64, stream: u64, offset: u64, error: Error, sink: &mut SealSink<'_>) -> Result<()> {
+    let path = view.path_of(FileId(id)).unwrap_or_default();
+    sink(SealEvent::File(Box::new(SealedFile { id: FileId(id), path, stream, offset, error })))
 }

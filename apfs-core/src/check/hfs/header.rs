@@ -4,7 +4,7 @@ use super::catalog::Counts;
 use super::forks::{Forks, More};
 use super::place::volume_place;
 use super::rules;
-use crate::base::damage::{Corrupt, Damage};
+use crate::base::damage::{Corrupt, Damage, Place};
 use crate::base::error::{Error, Result};
 use crate::check::report::Report;
 use crate::check::rule::Rule;
@@ -82,6 +82,19 @@ pub(super) fn check_fields(volume: &Volume, report: &mut Report<'_>) {
         if !clump.is_multiple_of(header.block_size()) {
             broken(&rules::CLUMPS, field, clump.into());
         }
+    }
+}
+
+/// Where the volume ends, against the wrapper around it; one that is too long for it is a finding of the reader.
+pub(super) fn check_wrapper(volume: &Volume, report: &mut Report<'_>) {
+    let Some(wrapper) = volume.wrapper() else { return };
+    let size = u64::from(volume.header().block_size());
+    let len = u64::from(volume.header().total_blocks()).saturating_mul(size);
+    // Each of the two is whole blocks of its own.
+    if wrapper.len.saturating_sub(len) >= wrapper.block_size.saturating_add(size) {
+        let corrupt =
+            Corrupt::new(Damage::Contradiction, Place::new("HFSMasterDirectoryBlock", "drEmbedExtent"));
+        report.broken(&rules::WRAPPER_GEOMETRY, corrupt.expected(len).found(wrapper.len));
     }
 }
 

@@ -66,6 +66,7 @@ impl Check<'_, '_> {
         let (volume, cancel) = (self.volume, self.cancel);
         let mut forks = Forks::new(volume);
         header::check_fields(volume, &mut self.report);
+        header::check_wrapper(volume, &mut self.report);
         header::claim(volume, &mut forks, &mut self.report)?;
         journal::check(volume, &mut self.report)?;
 
