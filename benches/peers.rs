@@ -37,6 +37,7 @@ fn main() {
         if image.exists() {
             listing(&apfs, &image, name, entries);
             lookup(&apfs, &image);
+            checking(&apfs, &image);
         }
     }
     let present = |names: [&str; 2]| {
@@ -100,6 +101,19 @@ fn listing(apfs: &str, image: &Path, name: &str, entries: u64) {
         println!("    peak memory {memory} KiB");
     }
     tree_cost(image);
+}
+
+/// Every structure read and compared, against apfsck (`APFSCK`), which both find nothing in.
+fn checking(apfs: &str, image: &Path) {
+    let apfsck = std::env::var("APFSCK").unwrap_or_else(|_| "apfsck".to_owned());
+    if volume(image).0.as_apfs().is_none() || !installed(&apfsck) {
+        return;
+    }
+    let image = image.display();
+    let ours = Job::new("check", format!("{apfs} check --strict {image}"));
+    report(&ours, &Job::new("apfsck", format!("{apfsck} {image}")), 3);
+    let space = output(&format!("/usr/bin/time -f '%e s, %M KiB' {apfs} space {image} 2>&1 >/dev/null"));
+    println!("    space: {space}");
 }
 
 /// What listing costs beside reading the nodes once, and checksumming those of APFS: the floor that the scan is

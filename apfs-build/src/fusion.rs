@@ -1,5 +1,5 @@
-//! Fusion pairs: content on a second device, copies of it on the first, the middle tree and the write-back cache that say
-//! which copy counts.
+//! Fusion pairs: content on a second device, copies of it on the first, the middle tree and the write-back cache that
+//! say which copy counts.
 
 use std::collections::BTreeSet;
 

@@ -7,6 +7,7 @@ use apfs_core::apfs::Container;
 use apfs_core::check::{self, CheckOptions, Finding, Severity, Summary};
 use apfs_core::{Error, OpenOptions, ReadAt, Secret};
 use apfs_tests::build::{ImageBuilder, VolumeBuilder};
+use apfs_tests::macs;
 use apfs_tests::sample;
 
 fn checked(device: Arc<dyn ReadAt>, open: OpenOptions) -> (Vec<Finding>, Summary) {
@@ -42,6 +43,7 @@ fn full(name: &str) -> VolumeBuilder {
 /// Block sizes, scattered areas, tall trees, several checkpoints and volumes, volumes of either case, and a seal.
 #[test]
 fn sound_containers_are_clean() {
+    let of_a_mac = [macs::booted(), macs::data()].into_iter().fold(ImageBuilder::new(), ImageBuilder::volume);
     let builders = [
         ("64 KiB blocks", ImageBuilder::new().block_size(65_536).volume(full("V"))),
         ("16 KiB blocks", ImageBuilder::new().block_size(16_384).checkpoints(3).volume(full("V"))),
@@ -53,6 +55,7 @@ fn sound_containers_are_clean() {
         ("no volume", ImageBuilder::new()),
         ("many chunks", ImageBuilder::new().min_blocks(200_000).volume(full("V"))),
         ("sealed", ImageBuilder::new().volume(VolumeBuilder::new("V").file("/a", [1; 9000]).sealed())),
+        ("sealed states", of_a_mac),
     ];
     for (name, builder) in builders {
         let (findings, summary) = checked(Arc::new(builder.build().bytes), OpenOptions::default());

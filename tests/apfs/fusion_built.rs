@@ -8,8 +8,9 @@ use apfs_core::apfs::space::{ContainerPart, Device, Owner};
 use apfs_core::check::{self, CheckOptions};
 use apfs_core::io::file::FileDevice;
 use apfs_core::{OpenOptions, ReadAt};
-use apfs_tests::build::{Encryption, Fusion, Image, ImageBuilder, Unlock};
-use apfs_tests::fusion::{files, pair, volume};
+use apfs_tests::build::fusion::CopyKind;
+use apfs_tests::build::{Encryption, Fusion, Image, ImageBuilder, Unlock, VolumeBuilder};
+use apfs_tests::fusion::{files, pair, pattern, volume};
 use apfs_tests::listing::read;
 
 fn open(image: &Image) -> Container {
@@ -53,10 +54,13 @@ fn every_file() {
     let encrypted = ImageBuilder::new().fusion(Fusion::default()).volume(volume().encrypted(sesame)).build();
     for image in [pair(), encrypted] {
         let container = open(&image);
-        let view = container.volume(0).unwrap().view().unwrap();
+        let volume = container.volume(0).unwrap();
+        let view = volume.view().unwrap();
         for (path, content) in files() {
             assert!(read(&view, path).unwrap() == content, "{path}");
         }
+        let kept = volume.view_at(&volume.snapshot("before").unwrap()).unwrap();
+        assert!(read(&kept, "/both").unwrap() == pattern(0, 4 * 65_536), "what the snapshot keeps");
         let fusion = container.fusion().unwrap();
         assert!(fusion.findings.is_empty(), "{:?}", fusion.findings);
         assert!(fusion.middle_tree.dirty_blocks > 0 && fusion.middle_tree.clean_blocks > 0);
@@ -69,6 +73,27 @@ fn every_file() {
             "/main" | "/tenant" | "/layers" => assert!(read(&view, path).unwrap() == content, "{path}"),
             path => assert!(read(&view, path).is_err(), "{path}"),
         }
+    }
+}
+
+/// Larger blocks, whose addresses have the flag elsewhere.
+#[test]
+fn large_blocks() {
+    for size in [8192, 16_384, 65_536] {
+        let content = pattern(1, 10 * size + 5);
+        let volume = VolumeBuilder::new("V").file("/main", &content).on_tier2(true).file("/slow", &content);
+        let volume = volume
+            .copy_on_main("/slow", CopyKind::Dirty, 1, 4)
+            .copy_on_main("/slow", CopyKind::Tenant, 5, 2)
+            .copy_on_main("/slow", CopyKind::Cached, 3, 3);
+        let image = ImageBuilder::new().block_size(size).fusion(Fusion::default()).volume(volume).build();
+        let container = open(&image);
+        let view = container.volume(0).unwrap().view().unwrap();
+        for path in ["/main", "/slow"] {
+            assert!(read(&view, path).unwrap() == content, "{path}, blocks of {size}");
+        }
+        assert!(codes(&container).is_empty(), "blocks of {size}");
+        accounted(&container);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Containers that the builder makes in the eyes of others: apfsck, and fls and icat on snapshots. A judge that is not
 //! installed is passed over with a message.
 //!
-//! apfsck reads blocks of 4096 bytes only, and no middle tree and no write-back cache that has anything in it, so that the Fusion pair it sees has files on
-//! both devices and no copies; it knows no sealed volume with holes or clones (see `sealed_judges`).
+//! apfsck reads blocks of 4096 bytes only, and no middle tree and no write-back cache that has anything in it, so that
+//! the Fusion pair it sees has files on both devices and no copies. Sealed volumes are judged in `sealed_judges`.
 
 use std::collections::BTreeMap;
 use std::fs;

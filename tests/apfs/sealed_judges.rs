@@ -8,7 +8,9 @@ use apfs_tests::build::{Image, ImageBuilder, VolumeBuilder};
 use apfs_tests::compress::sample;
 use apfs_tests::sealed;
 
-/// Whether a judge accepts an image; `None` if it is not installed.
+const SEVEN_ZIP: &str = "7zz";
+
+/// Whether a judge accepts an image, apfsck without a word; `None` if it is not installed.
 fn accepts(program: &str, args: &[&str], image: &Image) -> Option<bool> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sealed.img");
@@ -19,19 +21,19 @@ fn accepts(program: &str, args: &[&str], image: &Image) -> Option<bool> {
     };
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     println!("{program}: {}\n{text}", output.status);
-    Some(output.status.success())
+    Some(output.status.success() && (program == SEVEN_ZIP || text.is_empty()))
 }
 
 /// 7-Zip reads all files and compares hashes of data.
 fn seven_zip(image: &Image) -> Option<bool> {
-    accepts("7zz", &["t", "-tapfs"], image)
+    accepts(SEVEN_ZIP, &["t", "-tapfs"], image)
 }
 
 /// apfsck compares hashes of nodes and data. `APFSCK` says where it is.
 fn apfsck(image: &Image) -> Option<bool> {
     let program = std::env::var("APFSCK").unwrap_or_else(|_| "apfsck".to_owned());
     let program = if Path::new(&program).is_dir() { program + "/apfsck" } else { program };
-    accepts(&program, &[], image)
+    accepts(&program, &["-cw"], image)
 }
 
 /// What both judges know how to read: neither sparse files nor clones, and data that is compressed inline.
@@ -46,6 +48,32 @@ fn image(records: usize) -> Image {
         .compressed("/bin/inline", 3, sample::text(3_000, 3))
         .symlink("/link", "bin/plain");
     ImageBuilder::new().max_records_per_node(records).volume(volume).build()
+}
+
+/// 7-Zip takes out of a sealed volume what was put in.
+#[test]
+fn extracted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("sealed.img"), folder.path().join("out"));
+    std::fs::write(&file, &image(8).bytes).unwrap();
+    let mut command = Command::new(SEVEN_ZIP);
+    command.args(["x", "-tapfs", "-snl-"]).arg(format!("-o{}", out.display())).arg(&file);
+    let Ok(output) = command.output() else {
+        println!("left out: 7zz is not installed");
+        return;
+    };
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    let expected = [
+        ("bin/plain", sample::noise(40_000, 1)),
+        ("bin/pieces", sample::noise(70_000, 2)),
+        ("bin/inline", sample::text(3_000, 3)),
+        ("etc/file 7", b"content of 7".to_vec()),
+    ];
+    for (path, content) in expected {
+        let found = [out.join(path), out.join("System").join(path)].into_iter().find(|path| path.exists());
+        let found = found.unwrap_or_else(|| panic!("7zz has no {path}"));
+        assert!(std::fs::read(found).unwrap() == content, "{path}");
+    }
 }
 
 fn flip(image: &mut Image, block: u64, at: usize) {

@@ -104,7 +104,7 @@ proptest! {
 
 /// Every bit, if that is asked for.
 #[test]
-fn exhaustive() {
+fn flips_of_every_bit() {
     if std::env::var("APFS_FLIPS").as_deref() != Ok("exhaustive") {
         return;
     }

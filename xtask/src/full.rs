@@ -1,6 +1,7 @@
 //! What takes longer than a change may wait for.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::lab;
 use crate::run::{Failed, cargo, command, run, target};
@@ -25,6 +26,14 @@ fn expand_images(program: &Path) -> Result<(), Failed> {
     measured
 }
 
+/// Tells a command where the checker and the formatter of APFS are.
+fn with_checkers(mut command: Command, folder: Option<&Path>) -> Command {
+    if let Some(folder) = folder {
+        command.env("APFSCK", folder.join("apfsck")).env("MKAPFS", folder.join("mkapfs"));
+    }
+    command
+}
+
 /// Large images against the kernel's own listing and other readers, and every bit of the metadata flipped.
 pub(crate) fn full() -> Result<(), Failed> {
     run(cargo(&["build", "--release", "-p", "apfs-cli"]))?;
@@ -38,13 +47,17 @@ pub(crate) fn full() -> Result<(), Failed> {
             run(compare)?;
         }
     }
+    let checkers = lab::checkers()?;
+    let mut judges = cargo(&["test", "--release", "-p", "apfs-tests", "--test", "apfs"]);
+    judges.args(["--", "judges", "mkapfs", "fusion", "--nocapture"]);
+    run(with_checkers(judges, checkers.as_deref()))?;
     let images = lab::make_images()?;
     lab::make_caught(&images)?;
     let mut large =
         cargo(&["test", "--release", "-p", "apfs-tests", "--test", "corpus", "large", "--", "--nocapture"]);
     large.env("APFS_LAB_IMAGES", &images);
     run(large)?;
-    for tests in ["damage", "hfs"] {
+    for tests in ["damage", "hfs", "prop"] {
         let mut flips =
             cargo(&["test", "--release", "-p", "apfs-tests", "--test", tests, "flips", "--", "--nocapture"]);
         flips.env("APFS_FLIPS", "exhaustive");
@@ -58,8 +71,8 @@ pub(crate) fn full() -> Result<(), Failed> {
     run(hunt)?;
     let mut peers = cargo(&["bench", "-p", "apfs-benches", "--bench", "peers"]);
     peers.env("APFS_LAB_IMAGES", &images).env("APFS_BIN", &program);
-    run(peers)?;
-    for bench in ["codecs", "crypt", "delta"] {
+    run(with_checkers(peers, checkers.as_deref()))?;
+    for bench in ["codecs", "crypt", "delta", "group", "seal"] {
         run(cargo(&["bench", "-p", "apfs-benches", "--bench", bench]))?;
     }
     expand_images(&program)?;

@@ -70,6 +70,20 @@ pub(crate) fn shared() -> PathBuf {
     root().join("../shared")
 }
 
+/// Unpacks a recent checker and formatter of APFS; `None` where their recipe is not there.
+pub(crate) fn checkers() -> Result<Option<PathBuf>, Failed> {
+    let recipe = shared().join("tools/apfsprogs.sh");
+    if !recipe.exists() {
+        println!("== {} is not there: no other checker of APFS is asked", recipe.display());
+        return Ok(None);
+    }
+    let folder = target().join("apfsprogs");
+    let mut unpack = command("bash", &[]);
+    unpack.arg(recipe).arg(&folder);
+    run(unpack)?;
+    Ok(Some(folder.join("usr/sbin")))
+}
+
 /// Makes the images that are not there yet.
 pub(crate) fn make_images() -> Result<PathBuf, Failed> {
     let folder = folder();

@@ -8,6 +8,7 @@ mod diff;
 mod exit;
 mod files;
 mod find;
+mod fusion;
 mod hfs;
 mod image;
 mod info;

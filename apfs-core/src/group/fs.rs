@@ -37,7 +37,9 @@ impl MergedView {
     /// Metadata of a file of a volume, as the merged tree has it.
     pub(super) fn merged_stat(&self, tag: Tag, mut stat: Stat) -> Stat {
         stat.id = tag.merged(stat.id);
-        stat.parent = match self.inner.moved.get(&stat.id) {
+        // Only directories are elsewhere than on their volume.
+        let moved = (stat.kind == Kind::Dir).then(|| self.inner.moved.get(&stat.id)).flatten();
+        stat.parent = match moved {
             Some(moved) => moved.above.last().copied().unwrap_or_else(|| self.root()),
             None => tag.merged(stat.parent),
         };

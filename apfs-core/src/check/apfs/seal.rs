@@ -7,19 +7,24 @@ use super::rules::{SEAL_BROKEN, SEAL_FIELD, SEAL_HASH, SEAL_RESERVED};
 use crate::apfs::object::{Expect, XidRule};
 use crate::apfs::raw::object::{OBJ_VIRTUAL, OBJECT_TYPE_INTEGRITY_META};
 use crate::apfs::seal::{Seal, SealEvent};
-use crate::apfs::{SealCheck, View, Volume};
+use crate::apfs::{SealCheck, View, Volume, VolumeSuperblock};
 use crate::base::bytes::get;
 use crate::base::damage::Place;
 use crate::base::error::Result;
 use crate::base::ids::{Oid, Paddr, Xid};
 
-/// Checks the seal of a volume, if it has one.
-pub(super) fn check(check: &mut Context<'_>, volume: &Volume, used: &mut Vec<Paddr>) -> Result<()> {
-    let oid = Oid(volume.superblock().raw().apfs_integrity_meta_oid.get());
+/// Checks the seal of a state of a volume, if it has one: by its superblock, at its transaction.
+pub(super) fn check(
+    check: &mut Context<'_>,
+    volume: &Volume,
+    (superblock, xid): (&VolumeSuperblock, Xid),
+    used: &mut Vec<Paddr>,
+) -> Result<()> {
+    let oid = Oid(superblock.raw().apfs_integrity_meta_oid.get());
     if oid.0 == 0 {
         return Ok(());
     }
-    let found = volume.omap().and_then(|omap| omap.lookup(oid, check.container.xid()));
+    let found = volume.omap().and_then(|omap| omap.lookup(oid, xid));
     let place = |field| Place::new("integrity_meta_phys_t", field).oid(oid);
     let Some(mapping) = check.take("seal", found)? else { return Ok(()) };
     let Some(mapping) = mapping else {
@@ -69,18 +74,14 @@ pub(super) fn hashes(check: &mut Context<'_>, view: &View) -> Result<()> {
         // The type of hash was a finding already.
         return Ok(());
     }
-    let (cancel, is_live) = (check.cancel, view.snapshot().is_none());
+    let cancel = check.cancel;
     let mut sink = |event| match event {
         SealEvent::Hashed(bytes) => {
             check.report.checked("bytes under a seal", bytes);
             Ok(())
         }
-        // Of the live state that is told where its record is checked.
-        SealEvent::Recorded(_) if is_live => Ok(()),
-        SealEvent::Recorded(corrupt) => {
-            check.broken(&SEAL_FIELD, *corrupt);
-            Ok(())
-        }
+        // That is told where the record of each state is checked.
+        SealEvent::Recorded(_) => Ok(()),
         SealEvent::Node(node) => check.error_as(&SEAL_HASH, "node under a seal", node.error),
         SealEvent::File(file) => check.error_as(&SEAL_HASH, "data under a seal", file.error),
     };

@@ -1,6 +1,6 @@
 //! Snapshots: the three records that each of them has, and what they lead to (sheet apfs-05).
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::claims::{Claims, Owner};
@@ -35,6 +35,8 @@ const SNAP_NAME: u64 = 0xB;
 pub(super) struct Snapshots {
     /// Transaction and extent reference tree, oldest first.
     pub(super) all: Vec<(Xid, Oid)>,
+    /// Extent trees of sealed states.
+    pub(super) fext_trees: BTreeSet<Oid>,
     /// Nodes of the metadata tree.
     pub(super) blocks: u64,
     pub(super) complete: bool,
@@ -84,7 +86,14 @@ pub(super) fn read(
             let place = Place { structure: "j_snap_name_val_t", ..place.clone() };
             check.broken(&SNAP_NAME_MISSING, Corrupt::new(Damage::Missing, place));
         }
-        snapshot(check, volume, (*xid, raw, place), len64(number), claims)?;
+        let copy = snapshot(check, volume, (*xid, raw, place), len64(number), claims)?;
+        match copy {
+            Some(copy) if copy.is_sealed() => {
+                found.fext_trees.insert(Oid(copy.raw().apfs_fext_tree_oid.get()));
+            }
+            Some(_) => {}
+            None => claims.complete = false,
+        }
         if mappings.complete && mappings.snapshots.binary_search(xid).is_err() {
             let place = Place::new("omap_snapshot_t", "").xid(*xid);
             check.broken(&SNAP_OMAP, Corrupt::new(Damage::Missing, place));
@@ -153,14 +162,14 @@ impl Records {
     }
 }
 
-/// One snapshot by itself.
+/// One snapshot by itself; gives its copy of the superblock if that can be read.
 fn snapshot(
     check: &mut Context<'_>,
     volume: &Volume,
     (xid, raw, place): (Xid, &JSnapMetadataVal, &Place),
     number: u64,
     claims: &mut Claims,
-) -> Result<()> {
+) -> Result<Option<VolumeSuperblock>> {
     let at = |field| Place { field, ..place.clone() };
     let live = volume.superblock().raw();
     if xid == Xid(0) || xid.0 > live.apfs_o.o_xid.get() {
@@ -182,7 +191,10 @@ fn snapshot(
     claims.block(block, Owner::Container("superblock of a snapshot"))?;
     let copy = match VolumeSuperblock::read_copy(check.container, block) {
         Ok(copy) => copy,
-        Err(error) => return check.error_as(&SNAP_SUPERBLOCK, "superblock of a snapshot", error),
+        Err(error) => {
+            check.error_as(&SNAP_SUPERBLOCK, "superblock of a snapshot", error)?;
+            return Ok(None);
+        }
     };
     let of_copy = |field| Place::new("apfs_superblock_t", field).block(block).xid(xid);
     let copied = copy.raw();
@@ -212,7 +224,8 @@ fn snapshot(
         let found = copied.apfs_num_snapshots.get();
         check.differs(&SNAP_COUNT, of_copy("apfs_num_snapshots"), alloc::format!("at least {number}"), found);
     }
-    meta_ext(check, volume, xid)
+    meta_ext(check, volume, xid)?;
+    Ok(Some(copy))
 }
 
 /// More metadata of a snapshot, where the volume keeps it.

@@ -71,7 +71,13 @@ pub(super) fn check(check: &mut Context<'_>, volume: &Volume, claims: &mut Claim
     let extents = PhysicalExtents::read(check, volume, &snapshots.all, claims)?;
     claims.complete &= extents.complete;
     blocks = blocks.saturating_add(extents.nodes).saturating_add(extents.blocks);
-    blocks = blocks.saturating_add(sealed_tree(check, volume, owner, claims)?);
+    let mut sealed = snapshots.fext_trees.clone();
+    if volume.superblock().is_sealed() {
+        sealed.insert(Oid(raw.apfs_fext_tree_oid.get()));
+    }
+    for root in sealed.into_iter().filter(|root| root.0 != 0) {
+        blocks = blocks.saturating_add(fext_tree(check, root, owner, claims)?);
+    }
     if claims.complete {
         let place = superblock_place(volume, "apfs_fs_alloc_count");
         check.equal(&ALLOC_COUNT, place, blocks, raw.apfs_fs_alloc_count.get());
@@ -97,7 +103,7 @@ pub(super) fn check(check: &mut Context<'_>, volume: &Volume, claims: &mut Claim
             check.error(&alloc::format!("files of volume {}", volume.name()), error)?;
         }
     }
-    seal::check(check, volume, &mut used)?;
+    seal::check(check, volume, (volume.superblock(), check.container.xid()), &mut used)?;
     if check.options.snapshots {
         whole &= kept_views(check, volume, &extents, &mut used)?;
     }
@@ -122,6 +128,8 @@ fn kept_views(
         let what = alloc::format!("snapshot {} of volume {}", snapshot.name, volume.name());
         match volume.view_at(&snapshot) {
             Ok(view) => {
+                seal::check(check, volume, (view.superblock(), snapshot.xid), used)?;
+                seal::hashes(check, &view)?;
                 let catalog = catalog::read(check, &view)?;
                 used.extend_from_slice(&catalog.nodes);
                 whole &= catalog.complete;
@@ -307,12 +315,8 @@ fn counts(check: &mut Context<'_>, volume: &Volume, counts: &Counts) {
     }
 }
 
-/// Blocks of the extent tree of a sealed volume.
-fn sealed_tree(check: &mut Context<'_>, volume: &Volume, owner: Owner, claims: &mut Claims) -> Result<u64> {
-    let root = Oid(volume.superblock().raw().apfs_fext_tree_oid.get());
-    if root.0 == 0 || !volume.superblock().is_sealed() {
-        return Ok(0);
-    }
+/// Blocks of the extent tree of a sealed state.
+fn fext_tree(check: &mut Context<'_>, root: Oid, owner: Owner, claims: &mut Claims) -> Result<u64> {
     let opened = check.container.tree(&FEXT, root);
     let Some(tree) = check.take("extents of a sealed volume", opened)? else {
         claims.complete = false;
