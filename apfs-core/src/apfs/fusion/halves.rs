@@ -27,10 +27,14 @@ impl Halves {
         self.own.iter().find(|(own, _)| *own == index).map(|(_, half)| half)
     }
 
-    /// The half on another partition that belongs to one, and whether that is the main one.
+    /// The half on another partition that belongs to one, and whether that is the main one. Of several that fit none is
+    /// taken: which of them counts would be a guess.
     fn partner(&self, index: usize) -> Option<(usize, bool)> {
         let half = self.half(index)?;
-        self.own.iter().find_map(|(other, found)| Some((*other, first_is_main(found, half).ok()?)))
+        let fits = |(other, found): &(usize, Half)| Some((*other, first_is_main(found, half).ok()?));
+        let mut fitting = self.own.iter().filter_map(fits);
+        let first = fitting.next();
+        first.filter(|_| fitting.next().is_none())
     }
 
     /// The partition of the main half, if that is another one than this.
