@@ -371,7 +371,9 @@ fn partitions_and_disks() {
         assert_eq!(disk.fusion_main_of(1 - second), None);
     }
     // Which of two halves counts nobody can say: without one, tier 2 is missing.
-    let three = [&main, &tier2, &tier2].into_iter().fold(Gpt::new(512), |gpt, part| gpt.partition(types::APFS, "part", part));
+    let three = [&main, &tier2, &tier2]
+        .into_iter()
+        .fold(Gpt::new(512), |gpt, part| gpt.partition(types::APFS, "part", part));
     let disk = Disk::open(device(three.build().0), &OpenOptions::default()).unwrap();
     let volume = disk.container(0, OpenOptions::default()).unwrap().volume(0).unwrap();
     assert!(read(&volume.view().unwrap(), "/slow").is_err());
