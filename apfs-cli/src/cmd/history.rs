@@ -36,6 +36,7 @@ pub(crate) struct HistoryArgs {
 
 #[derive(Debug, Serialize)]
 struct VersionRow<'v> {
+    part: usize,
     volume: String,
     states: &'v [String],
     ino: u64,
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &HistoryArgs) -> Result<Outcome, Failure> {
         }
         for version in history.versions() {
             if args.common.json {
-                out.json(&row(&name, id, version))?;
+                out.json(&row(part, &name, id, version))?;
             } else {
                 show(&mut out, version)?;
             }
@@ -132,9 +133,10 @@ fn number(
     None
 }
 
-fn row<'v>(volume: &str, id: FileId, version: &'v Version<String>) -> VersionRow<'v> {
+fn row<'v>(part: usize, volume: &str, id: FileId, version: &'v Version<String>) -> VersionRow<'v> {
     let file = version.file.as_deref();
     VersionRow {
+        part,
         volume: volume.to_owned(),
         states: &version.states,
         ino: id.0,

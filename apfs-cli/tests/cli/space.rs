@@ -22,6 +22,9 @@ fn json() {
     let container = &space["containers"][0];
     assert_eq!((&container["sound"], &container["leaked"]), (&json!(true), &json!(0)));
     assert_eq!(container["allocated"], container["used"]["counted"]);
+    assert!(
+        container["container"][0]["owner"].is_string() && container["container"][0].get("part").is_none()
+    );
     let volume = &container["volumes"][0];
     assert_eq!(
         (&volume["data"], &volume["data_kept"], &volume["data_shared"]),

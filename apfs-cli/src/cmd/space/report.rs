@@ -52,7 +52,7 @@ pub(super) struct ContainerReport {
 /// Blocks of one owner.
 #[derive(Debug, Serialize)]
 pub(super) struct OwnerRow {
-    pub(super) part: &'static str,
+    pub(super) owner: &'static str,
     pub(super) blocks: u64,
 }
 
@@ -176,7 +176,7 @@ impl ContainerReport {
 
 fn owners(space: &Space, volume: Option<usize>) -> Vec<OwnerRow> {
     let of = space.owners.iter().filter(|(owner, _)| owner.volume() == volume);
-    of.map(|(owner, blocks)| OwnerRow { part: Owner::part(*owner), blocks: *blocks }).collect()
+    of.map(|(owner, blocks)| OwnerRow { owner: Owner::part(*owner), blocks: *blocks }).collect()
 }
 
 impl VolumeRow {

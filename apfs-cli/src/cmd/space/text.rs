@@ -37,7 +37,7 @@ fn container(found: &ContainerReport, out: &mut Out) -> io::Result<()> {
     out.display("  container itself")?;
     out.line()?;
     for owner in &found.container {
-        line(out, 4, owner.part, owner.blocks, size)?;
+        line(out, 4, owner.owner, owner.blocks, size)?;
     }
     for row in &found.volumes {
         volume(row, size, out)?;
