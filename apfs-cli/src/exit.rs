@@ -104,6 +104,11 @@ impl Outcome {
         self.progress = Progress::start();
     }
 
+    /// Shows from now on that work goes on; `shown_as_found`: what it finds is printed at once.
+    pub(crate) fn show_working(&mut self, text: &'static str, shown_as_found: bool) {
+        self.progress = Progress::working(text, shown_as_found);
+    }
+
     /// Shows progress towards a known number of bytes from now on.
     pub(crate) fn show_progress_of(&mut self, bytes: u64) {
         self.progress = Progress::start_of(bytes);

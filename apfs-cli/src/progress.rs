@@ -1,7 +1,12 @@
 //! A progress line on standard error, for long work on a terminal.
 
+use core::time::Duration;
+use std::io::IsTerminal;
+
 use apfs_core::text::escape::Escaped;
 use indicatif::{ProgressBar, ProgressStyle};
+
+const TICK: Duration = Duration::from_millis(200);
 
 /// Says how many bytes were read and which file is under way; nothing at all unless standard error is a terminal.
 #[derive(Debug, Clone)]
@@ -45,6 +50,20 @@ impl Progress {
         {
             line.set_style(style);
         }
+        line.into()
+    }
+
+    /// A line for work of which only its time is known; none where what it finds goes to the same terminal at once.
+    pub(crate) fn working(text: &'static str, shown_as_found: bool) -> Progress {
+        if shown_as_found && std::io::stdout().is_terminal() {
+            return Progress::default();
+        }
+        let line = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed}  {wide_msg}") {
+            line.set_style(style);
+        }
+        line.set_message(text);
+        line.enable_steady_tick(TICK);
         line.into()
     }
 

@@ -204,7 +204,7 @@ pub(crate) fn run(args: &Check) -> Result<Outcome, Failure> {
     // What readers would say is for the check to say.
     session.options.observer = None;
     let mut outcome = Outcome::default();
-    outcome.show_progress();
+    outcome.show_working("reading and comparing every structure", args.json);
     let mut run = Run { args, out: Out::new(), part: None, heading: String::new(), counts: BTreeMap::new() };
     let summary = check_all(&session, &mut run, &mut outcome)?;
     outcome.progress().finish();

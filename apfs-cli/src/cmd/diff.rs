@@ -59,6 +59,7 @@ pub(crate) struct Diff {
 #[derive(Debug, Default, Serialize)]
 struct Counts {
     part: usize,
+    volume_index: usize,
     volume: String,
     created: u64,
     deleted: u64,
@@ -75,6 +76,7 @@ struct Counts {
 #[derive(Debug, Serialize)]
 struct PlacedRow<'c> {
     part: usize,
+    volume_index: usize,
     volume: &'c str,
     #[serde(flatten)]
     change: ChangeRow<'c>,
@@ -111,6 +113,7 @@ pub(crate) fn run(args: &Diff) -> Result<Outcome, Failure> {
     args.common.without_backup()?;
     let mut outcome = Outcome::default();
     let session = Session::open(&args.common)?;
+    outcome.show_working("comparing", !args.stat);
     let mut out = Out::new();
     let volumes = session.volumes(&mut outcome)?;
     let has_several = volumes.len() > 1;
@@ -137,7 +140,12 @@ pub(crate) fn run(args: &Diff) -> Result<Outcome, Failure> {
             }
         };
         compared = true;
-        let mut counts = Counts { part, volume: volume.name().to_string(), ..Counts::default() };
+        let mut counts = Counts {
+            part,
+            volume_index: volume.slot(),
+            volume: volume.name().to_string(),
+            ..Counts::default()
+        };
         let mut delta = match from.changes(&to) {
             Ok(delta) => delta,
             Err(error) => {
@@ -157,6 +165,7 @@ pub(crate) fn run(args: &Diff) -> Result<Outcome, Failure> {
                     } else if args.common.json {
                         out.json(&PlacedRow {
                             part,
+                            volume_index: counts.volume_index,
                             volume: &counts.volume,
                             change: ChangeRow::new(&change),
                         })?;
@@ -177,6 +186,7 @@ pub(crate) fn run(args: &Diff) -> Result<Outcome, Failure> {
             summary(&mut out, &counts)?;
         }
     }
+    outcome.progress().finish();
     if let (false, Some(failure)) = (compared, missing) {
         return Err(failure);
     }

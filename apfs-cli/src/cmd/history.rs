@@ -37,6 +37,7 @@ pub(crate) struct HistoryArgs {
 #[derive(Debug, Serialize)]
 struct VersionRow<'v> {
     part: usize,
+    volume_index: usize,
     volume: String,
     states: &'v [String],
     ino: u64,
@@ -53,6 +54,7 @@ pub(crate) fn run(args: &HistoryArgs) -> Result<Outcome, Failure> {
     args.common.without_backup()?;
     let mut outcome = Outcome::default();
     let session = Session::open(&args.common)?;
+    outcome.show_working("looking through all states", false);
     let mut out = Out::new();
     let mut found = false;
     for Placed { part, volume, .. } in session.volumes(&mut outcome)? {
@@ -71,12 +73,13 @@ pub(crate) fn run(args: &HistoryArgs) -> Result<Outcome, Failure> {
         }
         for version in history.versions() {
             if args.common.json {
-                out.json(&row(part, &name, id, version))?;
+                out.json(&row((part, volume.slot(), &name), id, version))?;
             } else {
                 show(&mut out, version)?;
             }
         }
     }
+    outcome.progress().finish();
     if !found {
         let path = args.path.to_string_lossy();
         return Err(Failure::Usage(format!("{path}: no state of any volume has it")));
@@ -133,10 +136,16 @@ fn number(
     None
 }
 
-fn row<'v>(part: usize, volume: &str, id: FileId, version: &'v Version<String>) -> VersionRow<'v> {
+/// A version of a file on a volume, by the volume's partition, index and name.
+fn row<'v>(
+    (part, volume_index, volume): (usize, usize, &str),
+    id: FileId,
+    version: &'v Version<String>,
+) -> VersionRow<'v> {
     let file = version.file.as_deref();
     VersionRow {
         part,
+        volume_index,
         volume: volume.to_owned(),
         states: &version.states,
         ino: id.0,

@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Space) -> Result<Outcome, Failure> {
     }
     let mut outcome = Outcome::default();
     let session = Session::open(&args.common)?;
+    outcome.show_working("looking for whose every block is", args.map);
     let mut out = Out::new();
     let mut report = Report::new(args.common.source.name());
     let mut failed = None;
@@ -85,6 +86,7 @@ pub(crate) fn run(args: &Space) -> Result<Outcome, Failure> {
             }
         }
     }
+    outcome.progress().finish();
     if !report.accounted {
         return Err(session.nothing(failed));
     }

@@ -201,7 +201,10 @@ fn tell(args: &Verify, report: &Report, outcome: &mut Outcome) -> Result<(), Fai
         return Err(Failure::Usage(format!("{}: no sealed volume", report.image)));
     }
     if !any {
-        return Err(Failure::Usage(format!("{}: no checksum or seal that can be verified", report.image)));
+        return Err(Failure::Usage(format!(
+            "{}: no checksum or seal that can be verified (`apfs check` reads every structure)",
+            report.image
+        )));
     }
     Ok(())
 }

@@ -190,7 +190,7 @@ fn history() {
         .collect();
     assert_eq!(rows.len(), 2, "{rows:?}");
     assert_eq!(states[0], ["snapshot one"]);
-    assert!(rows.iter().all(|row| row["part"] == 0), "{rows:?}");
+    assert!(rows.iter().all(|row| row["part"] == 0 && row["volume_index"] == 0), "{rows:?}");
     assert!(states[1].contains(&"snapshot two") && states[1].contains(&"live"), "{states:?}");
     assert_eq!(rows[1]["change"]["ranges"], json!([[4096, 4096]]));
     let rows = disk.apfs("history", &["/new", "--json"]).rows();

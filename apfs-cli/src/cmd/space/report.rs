@@ -59,7 +59,9 @@ pub(super) struct OwnerRow {
 /// Blocks of a volume.
 #[derive(Debug, Serialize)]
 pub(super) struct VolumeRow {
+    #[serde(rename = "volume_index")]
     pub(super) index: usize,
+    #[serde(rename = "volume")]
     pub(super) name: String,
     pub(super) metadata: u64,
     pub(super) metadata_kept: u64,
@@ -97,6 +99,7 @@ pub(super) struct FindingRow {
 #[derive(Debug, Serialize)]
 pub(super) struct HfsReport {
     pub(super) part: usize,
+    #[serde(rename = "volume")]
     pub(super) name: String,
     pub(super) block_size: u64,
     pub(super) blocks: u64,

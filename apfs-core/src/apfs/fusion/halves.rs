@@ -56,7 +56,9 @@ impl Halves {
     pub(crate) fn joins(&self) -> Result<()> {
         let (Some((_, own)), Some((other, _))) = (self.own.first(), self.others.first()) else {
             let which = if self.own.is_empty() { "first" } else { "second" };
-            return Err(Error::not_found(alloc::format!("half of a Fusion pair on the {which} device")));
+            return Err(Error::not_found(alloc::format!(
+                "a half of a Fusion pair on the {which} device: one that is no half needs no second"
+            )));
         };
         let pairs =
             self.own.iter().flat_map(|(_, own)| self.others.iter().map(move |(other, _)| (own, other)));
