@@ -64,6 +64,10 @@ struct Lost {
 /// Writes the disk to a file.
 pub(crate) fn run(args: &Convert) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::default();
+    if args.source.tier2.is_some() {
+        let text = "convert writes one device: convert both devices of a Fusion pair, each without --tier2";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let unwrapped = args.source.unwrap()?;
     let len = unwrapped.device.len();
     let target = Target::create(&files_of(&args.source.image, &Limits::default()), &args.out, args.force)?;

@@ -22,6 +22,14 @@ fn two_images() {
         let map = disk.apfs("space", &["--map", "--tier2", second]).clean();
         assert!(map.contains(&format!("tier2 {} ", 1u64 << 50)), "{map}");
     }
+    // A file of one device would pass for the pair.
+    let out = main.path().with_extension("raw");
+    let both = main.apfs("convert", &[out.to_str().unwrap(), "--tier2", tier2_path.to_str().unwrap()]);
+    assert!(
+        both.code == 2 && both.stderr.contains("each without --tier2") && !out.exists(),
+        "{}",
+        both.stderr
+    );
     let alone = main.apfs("cat", &["/slow"]);
     assert!(alone.code != 0 && alone.stderr.contains("Fusion member missing"), "{}", alone.stderr);
     assert_eq!(main.apfs("cat", &["/main"]).stdout, content("/main"));
