@@ -69,13 +69,20 @@ fn intact() {
     }
 }
 
-/// A function that nobody knows is no verdict on the content.
+/// A function that nobody knows is no verdict on the content; that the volume calls itself broken is told.
 #[test]
 fn unknown_type() {
     for im_hash_type in [0, 9, u32::MAX] {
         let image = sealed::image(8, |seal| seal.im_hash_type = im_hash_type);
         let found = verdict(image.bytes).unwrap();
-        assert!(matches!(found, SealVerdict::Unknown(kind) if kind == im_hash_type), "{found:?}");
+        let is_it = |found: &SealVerdict, flag: Option<u64>| {
+            matches!(found, SealVerdict::Unknown { hash_type, broken }
+                if *hash_type == im_hash_type && broken.map(|xid| xid.0) == flag)
+        };
+        assert!(is_it(&found, None), "{found:?}");
+        let image = sealed::image(8, |seal| (seal.im_hash_type, seal.broken) = (im_hash_type, Some(7)));
+        let found = verdict(image.bytes).unwrap();
+        assert!(is_it(&found, Some(7)), "{found:?}");
     }
 }
 

@@ -26,7 +26,12 @@ pub enum SealVerdict {
     /// Something is not what the seal says, or could not be compared with it.
     Mismatch(SealMismatch),
     /// The hash function is not known: nothing could be compared.
-    Unknown(u32),
+    Unknown {
+        /// `im_hash_type`.
+        hash_type: u32,
+        /// The volume itself says that it was changed after it was sealed, by this transaction.
+        broken: Option<Xid>,
+    },
 }
 
 /// What is not as the seal says. Of each kind the first thousand are listed: nodes from the root down, files by number.
@@ -86,7 +91,7 @@ impl SealSummary {
         let SealSummary { hash_type, flag, mut found } = self;
         found.broken = flag;
         match (hash_type, flag) {
-            (Some(hash_type), _) => SealVerdict::Unknown(hash_type),
+            (Some(hash_type), broken) => SealVerdict::Unknown { hash_type, broken },
             _ if !found.is_empty() => SealVerdict::Mismatch(found),
             (None, Some(xid)) => SealVerdict::BrokenFlag { xid },
             (None, None) => SealVerdict::Intact,
@@ -116,7 +121,7 @@ impl SealVerdict {
             SealVerdict::Intact => "intact",
             SealVerdict::BrokenFlag { .. } => "broken",
             SealVerdict::Mismatch(_) => "mismatch",
-            SealVerdict::Unknown(_) => "unknown",
+            SealVerdict::Unknown { .. } => "unknown",
         }
     }
 
@@ -134,7 +139,10 @@ impl fmt::Display for SealVerdict {
             SealVerdict::BrokenFlag { xid: Xid(0) } => f.write_str("broken, by no known transaction"),
             SealVerdict::BrokenFlag { xid } => write!(f, "broken by transaction {xid}"),
             SealVerdict::Mismatch(_) => f.write_str("mismatch"),
-            SealVerdict::Unknown(hash_type) => write!(f, "unknown: hash type {hash_type}"),
+            SealVerdict::Unknown { hash_type, broken: None } => write!(f, "unknown: hash type {hash_type}"),
+            SealVerdict::Unknown { hash_type, broken: Some(xid) } => {
+                write!(f, "unknown: hash type {hash_type}; broken by transaction {xid}")
+            }
         }
     }
 }
